@@ -1,1 +1,15 @@
+//! Bailiwick: identity and access for machine-learning teams, in one executable.
+//!
+//! The crate map. Surfaces translate, `ops` act, `policy` decides, `store` keeps; `tests/suite/architecture.rs` holds who may import whom.
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
+//! | [`model`] | plain data and the rules that need nothing but the data itself |
+//! | [`policy`] | the access decision: pure, total, explains itself |
+//! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
+//! | [`ops`] | use-cases: one function per thing a person can do |
 
+pub mod clock;
+pub mod crypto;
+pub mod error;

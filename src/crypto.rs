@@ -1,0 +1,181 @@
+//! Randomness, hashes, passwords and sealing: the only caller of the random source and of the cryptography library.
+//! Tokens are hashed at rest, secrets are sealed at rest, compares are constant-time.
+//! Password hashing takes milliseconds and megabytes: `ops` reaches it only through the bounded queue of `ops::passwords`.
+
+use crate::error::{Code, Error, Result};
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use ring::rand::SecureRandom;
+use subtle::ConstantTimeEq;
+
+/// A source of random bytes: the operating system's, or a counted one that tests make repeatable.
+#[derive(Clone, Debug, Default)]
+pub struct Random(Option<std::sync::Arc<std::sync::atomic::AtomicU64>>);
+
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+impl Random {
+    /// The operating system's random source.
+    pub fn system() -> Self {
+        Random(None)
+    }
+
+    /// A repeatable source for tests: the SHA-256 of `seed` and a counter.
+    pub fn seeded(seed: u64) -> Self {
+        Random(Some(std::sync::Arc::new(std::sync::atomic::AtomicU64::new(seed))))
+    }
+
+    /// `N` fresh bytes. Fails only if the operating system has none to give.
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N]> {
+        let mut out = [0u8; N];
+        match &self.0 {
+            None => ring::rand::SystemRandom::new()
+                .fill(&mut out)
+                .map_err(|_| Error::internal("the operating system gave no random bytes"))?,
+            Some(counter) => {
+                for chunk in out.chunks_mut(32) {
+                    let n = counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    chunk.copy_from_slice(&sha256(&n.to_be_bytes())[..chunk.len()]);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// `len` letters and digits, each evenly likely (5.95 bits of entropy each).
+    pub fn letters(&self, len: usize) -> Result<String> {
+        let mut out = String::with_capacity(len);
+        while out.len() < len {
+            for byte in self.bytes::<64>()? {
+                // 248 = 4 * 62: bytes above it would favour the first letters.
+                if byte < 248 && out.len() < len {
+                    out.push(char::from(ALPHABET[usize::from(byte) % 62]));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// 80 random bits, as a ULID wants beside its time.
+    pub fn ulid_bits(&self) -> Result<u128> {
+        let bytes = self.bytes::<10>()?;
+        Ok(bytes.iter().fold(0u128, |acc, b| (acc << 8) | u128::from(*b)))
+    }
+}
+
+/// SHA-256 of `data`.
+pub fn sha256(data: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, data);
+    let mut out = [0u8; 32];
+    out.copy_from_slice(digest.as_ref());
+    out
+}
+
+/// Whether two byte strings are equal, in time that depends on their length alone.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+/// Lower-case hexadecimal of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|b| [char::from(DIGITS[usize::from(b >> 4)]), char::from(DIGITS[usize::from(b & 15)])])
+        .collect()
+}
+
+/// Memory of one password hash in KiB: OWASP's first choice for argon2id.
+pub const ARGON2_MEMORY_KIB: u32 = 19_456;
+/// Passes of one password hash.
+pub const ARGON2_PASSES: u32 = 2;
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, 1, None).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// The PHC string of a password under argon2id with a fresh salt. Takes about 12 ms and 19 MiB.
+pub fn hash_password(password: &str, random: &Random) -> Result<String> {
+    let salt = random.bytes::<16>()?;
+    let hash =
+        argon2()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether `password` fits the PHC string `hash`; a damaged string fits nothing.
+pub fn verify_password(password: &str, hash: &str) -> bool {
+    let (Ok(argon), Ok(parsed)) = (argon2(), PasswordHash::new(hash)) else { return false };
+    argon.verify_password(password.as_bytes(), &parsed).is_ok()
+}
+
+/// Seals and opens secrets kept at rest (AES-256-GCM; the purpose is authenticated, so a sealed value cannot be moved).
+pub struct Sealer(ring::aead::LessSafeKey);
+
+impl Sealer {
+    /// A sealer over a 32-byte key from the data directory.
+    pub fn new(key: &[u8; 32]) -> Result<Self> {
+        let key =
+            ring::aead::UnboundKey::new(&ring::aead::AES_256_GCM, key).map_err(|_| Error::internal("sealing key"))?;
+        Ok(Sealer(ring::aead::LessSafeKey::new(key)))
+    }
+
+    /// Nonce and ciphertext of `plain`, bound to `purpose`.
+    pub fn seal(&self, purpose: &str, plain: &[u8], random: &Random) -> Result<Vec<u8>> {
+        let nonce = random.bytes::<12>()?;
+        let mut out = plain.to_vec();
+        self.0
+            .seal_in_place_append_tag(
+                ring::aead::Nonce::assume_unique_for_key(nonce),
+                ring::aead::Aad::from(purpose.as_bytes()),
+                &mut out,
+            )
+            .map_err(|_| Error::internal("sealing failed"))?;
+        Ok([nonce.as_slice(), &out].concat())
+    }
+
+    /// The plain bytes of what [`Sealer::seal`] gave for the same `purpose`; anything else is refused.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let broken = || Error::new(Code::Internal, "A sealed secret cannot be opened with this data directory's key.");
+        let (nonce, body) = sealed.split_at_checked(12).ok_or_else(broken)?;
+        let nonce = ring::aead::Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
+        let mut body = body.to_vec();
+        let plain =
+            self.0.open_in_place(nonce, ring::aead::Aad::from(purpose.as_bytes()), &mut body).map_err(|_| broken())?;
+        Ok(plain.to_vec())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_forty_of_the_alphabet_and_differ() {
+        let random = Random::system();
+        let (a, b) = (random.letters(40).unwrap(), random.letters(40).unwrap());
+        assert_eq!(a.len(), 40);
+        assert!(a.bytes().all(|c| c.is_ascii_alphanumeric()));
+        assert_ne!(a, b);
+        assert_eq!(Random::seeded(1).letters(40).unwrap(), Random::seeded(1).letters(40).unwrap());
+    }
+
+    #[test]
+    fn a_password_fits_its_own_hash_only() {
+        let hash = hash_password("correct horse", &Random::seeded(3)).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(verify_password("correct horse", &hash));
+        assert!(!verify_password("correct horsf", &hash));
+        assert!(!verify_password("x", "not a hash"));
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_only_for_its_purpose() {
+        let sealer = Sealer::new(&[7; 32]).unwrap();
+        let sealed = sealer.seal("smtp", b"secret", &Random::system()).unwrap();
+        assert_eq!(sealer.open("smtp", &sealed).unwrap(), b"secret");
+        assert!(sealer.open("ldap", &sealed).is_err());
+        assert!(sealer.open("smtp", &sealed[..20]).is_err());
+    }
+}
