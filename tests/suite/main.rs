@@ -1,1 +1,17 @@
-fn main() {}
+//! The acceptance suite: everything here speaks to the real executable from outside (HTTP, command line, files), never
+//! to the library. One executable, so that it links once. Names carry the ids of the checklist rows they accept.
+//!
+//! `tests/run` prepares what it needs; then one capability runs with `cargo test --test suite sign_in::`.
+//! The executable is `$BAILIWICK_BIN`, else the newer of the release and debug builds. Start reading in `harness`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may panic, print and read the environment and the clock"
+)]
+
+#[allow(dead_code, reason = "each suite uses its own part; suites arrive one by one")]
+mod harness;
+
+mod sign_in;
