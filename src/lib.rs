@@ -13,3 +13,4 @@
 pub mod clock;
 pub mod crypto;
 pub mod error;
+pub mod model;

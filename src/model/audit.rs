@@ -1,0 +1,169 @@
+//! Audit events: one fact each, written in the transaction of the change it describes. The field names are an API,
+//! frozen by a test. Only these typed fields exist, so that a secret has no place to go.
+
+use super::OrgId;
+use crate::clock::Millis;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Time-ordered id of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub Ulid);
+
+impl EventId {
+    /// The id of an event at `at` with 80 random bits.
+    pub fn new(at: Millis, random: u128) -> Self {
+        EventId(Ulid::from_parts(u64::try_from(at).unwrap_or(0), random))
+    }
+
+    /// Reads the 26 characters; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        Ulid::from_string(text).ok().map(EventId)
+    }
+}
+
+impl std::fmt::Display for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(d)?;
+        EventId::parse(&text).ok_or_else(|| serde::de::Error::custom("not an event id"))
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// The access rules refused it.
+    Denied,
+    /// A sign-in or another proof of identity failed.
+    Failed,
+}
+
+impl Outcome {
+    /// The word in store, API and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Denied => "denied",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+/// Someone or something an event names: kind, permanent id, and the name it had then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// `user`, `service`, `team`, `project`, `organization`, `key`, `session`, `setting`, `invite`, `system` or `anonymous`.
+    pub kind: String,
+    /// The id, printed; empty for `anonymous` and `system`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// The name at that time.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+}
+
+impl Named {
+    /// Kind, id and name together.
+    pub fn new(kind: &str, id: impl ToString, name: impl Into<String>) -> Self {
+        Named { kind: kind.to_owned(), id: id.to_string(), name: name.into() }
+    }
+
+    /// What the indexes go by: kind and id.
+    pub fn handle(&self) -> String {
+        if self.id.is_empty() { format!("{}/{}", self.kind, super::name::fold(&self.name)) } else { self.id.clone() }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Client address; empty for the shell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ip: String,
+    /// The client's own description, cut to 200 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agent: String,
+    /// Request id, as in the log and in `x-request-id`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
+}
+
+/// One changed field. Secrets never appear; their fields read "set" and "changed".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The field.
+    pub field: String,
+    /// Before; absent when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// After; absent when it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// One rule consulted on the way to the decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule's permanent name.
+    pub rule: String,
+    /// The sentence.
+    pub text: String,
+}
+
+/// One audit fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Time-ordered id.
+    pub id: EventId,
+    /// When.
+    pub at: Millis,
+    /// The organization it happened in.
+    pub org: OrgId,
+    /// Who.
+    pub actor: Named,
+    /// By which credential: `session …`, `key …`, `shell`; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub credential: String,
+    /// From where.
+    #[serde(default)]
+    pub origin: Origin,
+    /// `object:operation`.
+    pub action: String,
+    /// On what.
+    pub target: Named,
+    /// The changed fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Why it was allowed or refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Reason>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How many like it this one stands for (refusals are folded per minute).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(n: &u32) -> bool {
+    *n == 1
+}

@@ -1,0 +1,103 @@
+//! Projects, their visibility, and the people invited to restricted ones.
+
+use super::{Entity, OrgId, ProjectId, UserId};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Who can reach a project, from the widest to the narrowest (mission document, "Visibility scopes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Anyone who knows it reads and submits.
+    Open,
+    /// Anyone who knows it reads; only the team submits.
+    Public,
+    /// The team reads and submits.
+    Team,
+    /// Invited members of the team only.
+    Restricted,
+}
+
+impl Visibility {
+    /// All four, widest first.
+    pub const ALL: [Visibility; 4] = [Visibility::Open, Visibility::Public, Visibility::Team, Visibility::Restricted];
+
+    /// The word in code, store, API and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Visibility::Open => "open",
+            Visibility::Public => "public",
+            Visibility::Team => "team",
+            Visibility::Restricted => "restricted",
+        }
+    }
+
+    /// The value the wandb SDK and GraphQL use for it.
+    pub fn access(self) -> &'static str {
+        match self {
+            Visibility::Open => "USER_WRITE",
+            Visibility::Public => "USER_READ",
+            Visibility::Team => "PRIVATE",
+            Visibility::Restricted => "RESTRICTED",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Visibility::Open => "Anyone signed in who knows it can read it and submit runs.",
+            Visibility::Public => "Anyone signed in who knows it can read it; only the team submits runs.",
+            Visibility::Team => "Members of the team can read it and submit runs.",
+            Visibility::Restricted => "Only invited members of the team can read it and submit runs.",
+        }
+    }
+
+    /// Reads the word or the SDK's value, in any case.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "open" | "user_write" => Visibility::Open,
+            "public" | "user_read" => Visibility::Public,
+            "team" | "private" => Visibility::Team,
+            "restricted" => Visibility::Restricted,
+            _ => return Err(Error::invalid("A project's visibility is open, public, team or restricted.")),
+        })
+    }
+}
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Permanent.
+    pub id: ProjectId,
+    /// The organization, equal to its team's.
+    pub org: OrgId,
+    /// The team or person it belongs to.
+    pub entity: Entity,
+    /// Unique in its entity without regard to case.
+    pub name: String,
+    /// Who can reach it.
+    pub visibility: Visibility,
+    /// Who made it and may change its visibility.
+    #[serde(default)]
+    pub owner: Option<UserId>,
+    /// One line for people; may be empty.
+    #[serde(default)]
+    pub description: String,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Counts changes, for conditional updates.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// An invitation of a team's member to a restricted project. One row per (project, user).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectMember {
+    /// The project.
+    pub project: ProjectId,
+    /// The person or service account.
+    pub user: UserId,
+    /// Since when.
+    pub since_at: Millis,
+}

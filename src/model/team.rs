@@ -1,0 +1,73 @@
+//! Organizations, teams, memberships and pending invitations.
+
+use super::role::TeamRole;
+use super::{InviteId, OrgId, TeamId, UserId};
+use crate::clock::Millis;
+use serde::{Deserialize, Serialize};
+
+/// The root scope. The first one is the instance's own; its administrators administer the instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Org {
+    /// Permanent.
+    pub id: OrgId,
+    /// Unique without regard to case.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
+/// The organization made at first start.
+pub const HOME: OrgId = OrgId(1);
+
+/// A team of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Team {
+    /// Permanent.
+    pub id: TeamId,
+    /// The organization it belongs to.
+    pub org: OrgId,
+    /// Unique over users and teams without regard to case.
+    pub name: String,
+    /// One line for people; may be empty.
+    #[serde(default)]
+    pub description: String,
+    /// Who made it.
+    #[serde(default)]
+    pub created_by: Option<UserId>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Counts changes, for conditional updates.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// Belonging to a team, with the role there. One row per (team, user).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The team.
+    pub team: TeamId,
+    /// The person or service account.
+    pub user: UserId,
+    /// The role.
+    pub role: TeamRole,
+    /// Since when.
+    pub since_at: Millis,
+}
+
+/// An invitation of an address that no account has yet. It carries no right; the account made for the address takes it up,
+/// if the inviter may still invite at that moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Permanent.
+    pub id: InviteId,
+    /// The team.
+    pub team: TeamId,
+    /// The invited address.
+    pub email: String,
+    /// The role it will give.
+    pub role: TeamRole,
+    /// Who invited.
+    pub by: UserId,
+    /// When.
+    pub created_at: Millis,
+}

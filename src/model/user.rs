@@ -1,0 +1,128 @@
+//! Users: people and service accounts, their status, their organizations and addresses.
+
+use super::role::OrgRole;
+use super::{OrgId, TeamId, UserId};
+use crate::clock::Millis;
+use serde::{Deserialize, Serialize};
+
+/// Whether an account works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Signs in, acts.
+    Active,
+    /// Kept, listed, without any right: sessions and keys are refused.
+    Deactivated,
+    /// A tombstone that keeps authorship; names and addresses are free again, nothing brings it back.
+    Deleted,
+}
+
+impl Status {
+    /// The word in code, store, API and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Deactivated => "deactivated",
+            Status::Deleted => "deleted",
+        }
+    }
+}
+
+/// Person or machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserKind {
+    /// A human being, who may sign in to the console.
+    Person,
+    /// A service account of one team: acts by key only.
+    Service {
+        /// The team it belongs to.
+        team: TeamId,
+    },
+}
+
+/// An e-mail address of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    /// As entered; compared folded.
+    pub address: String,
+    /// Whether an administrator or a loop of mail vouches for it.
+    #[serde(default)]
+    pub verified: bool,
+}
+
+/// Belonging to an organization, with the role there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgMembership {
+    /// The organization.
+    pub org: OrgId,
+    /// The role in it.
+    pub role: OrgRole,
+}
+
+/// A person or a service account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Permanent.
+    pub id: UserId,
+    /// Person or machine.
+    pub kind: UserKind,
+    /// Unique over users and teams without regard to case.
+    pub username: String,
+    /// Full name, or a service account's description; may be empty.
+    #[serde(default)]
+    pub name: String,
+    /// The first one is the primary one. Service accounts have none.
+    #[serde(default)]
+    pub emails: Vec<Email>,
+    /// Whether it works.
+    pub status: Status,
+    /// Its organizations.
+    pub orgs: Vec<OrgMembership>,
+    /// Where runs without an entity go; the personal namespace when absent.
+    #[serde(default)]
+    pub default_team: Option<TeamId>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Counts changes, for conditional updates.
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl User {
+    /// The role in `org`, if it belongs to it.
+    pub fn org_role(&self, org: OrgId) -> Option<OrgRole> {
+        self.orgs.iter().find(|m| m.org == org).map(|m| m.role)
+    }
+
+    /// The primary e-mail address.
+    pub fn email(&self) -> Option<&str> {
+        self.emails.first().map(|e| e.address.as_str())
+    }
+
+    /// Whether it is a machine.
+    pub fn is_service(&self) -> bool {
+        matches!(self.kind, UserKind::Service { .. })
+    }
+
+    /// Whether it is an active person with the admin role in `org`: one that keeps the organization governable.
+    pub fn is_active_admin(&self, org: OrgId) -> bool {
+        self.status == Status::Active && !self.is_service() && self.org_role(org) == Some(OrgRole::Admin)
+    }
+
+    /// The full name, or the username where there is none.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { &self.username } else { &self.name }
+    }
+}
+
+/// A person's password, apart from the user so that nothing that shows users can show it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Password {
+    /// Whose.
+    pub user: UserId,
+    /// PHC string (argon2id).
+    pub hash: String,
+    /// When it was set.
+    pub changed_at: Millis,
+}
