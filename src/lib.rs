@@ -5,12 +5,14 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
+//! | [`config`] | how the server starts (flags, environment) and how it behaves (settings) |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
 //! | [`ops`] | use-cases: one function per thing a person can do |
 
 pub mod clock;
+pub mod config;
 pub mod crypto;
 pub mod error;
 pub mod model;

@@ -1,0 +1,286 @@
+//! How the server behaves: every setting once, in [`SETTINGS`]. The parser, `settings list`, the console's page and the
+//! README's table derive from that list. Precedence: environment, then what was saved, then the default; a saved value
+//! that the environment hides is kept and shown, since it would come alive when the variable is removed.
+//! How the server *starts* (addresses, files) is not here but in `config/mod.rs`.
+
+use super::env::{Env, parse_bool};
+use super::span;
+use crate::clock::{HOUR, Millis};
+use crate::error::{Code, Error, Result};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a setting's text must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true 1 yes on` or `false 0 no off`.
+    Bool,
+    /// A positive length of time: a whole number of hours, or a span such as `720h` or `30d`.
+    Hours,
+}
+
+impl Kind {
+    /// What to write, for the table and for messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Kind::Bool => "`true` or `false`",
+            Kind::Hours => "a whole number of hours above 0, or a length of time such as `720h`",
+        }
+    }
+
+    fn parse(self, text: &str) -> Option<Value> {
+        match self {
+            Kind::Bool => parse_bool(text).map(Value::Bool),
+            Kind::Hours => {
+                let text = text.trim();
+                let span = match text.parse::<i64>() {
+                    Ok(hours) => hours.checked_mul(HOUR)?,
+                    Err(_) => span::parse(text)?,
+                };
+                (span > 0 && span <= span::LONGEST).then_some(Value::Span(span))
+            }
+        }
+    }
+}
+
+/// One setting's definition.
+#[derive(Debug)]
+pub struct Setting {
+    /// Permanent dotted name, as saved and as shown.
+    pub key: &'static str,
+    /// Environment variables that set it; the first is the main one, the others are accepted aliases.
+    pub env: &'static [&'static str],
+    /// What its text must look like.
+    pub kind: Kind,
+    /// The default, as text.
+    pub default: &'static str,
+    /// Whether the value must never be shown.
+    pub secret: bool,
+    /// One sentence for the manual.
+    pub doc: &'static str,
+}
+
+/// `session.length`.
+pub const SESSION_LENGTH: &str = "session.length";
+/// `teams.members_may_create`.
+pub const MEMBERS_MAY_CREATE_TEAMS: &str = "teams.members_may_create";
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: SESSION_LENGTH,
+        env: &["SESSION_LENGTH", "GORILLA_SESSION_LENGTH"],
+        kind: Kind::Hours,
+        default: "720",
+        secret: false,
+        doc: "How long a browser session lasts, in hours.",
+    },
+    Setting {
+        key: MEMBERS_MAY_CREATE_TEAMS,
+        env: &["GORILLA_ALLOW_USER_TEAM_CREATION"],
+        kind: Kind::Bool,
+        default: "false",
+        secret: false,
+        doc: "Whether members of the organization who are not its admins may create teams.",
+    },
+];
+
+/// A setting's value, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Yes or no.
+    Bool(bool),
+    /// A length of time.
+    Span(Millis),
+}
+
+/// Where the value in force comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The environment variable of this name.
+    Env(String),
+    /// Saved in the store.
+    Saved,
+    /// Neither: the built-in default.
+    Default,
+}
+
+impl Source {
+    /// `env`, `saved` or `default`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Source::Env(_) => "env",
+            Source::Saved => "saved",
+            Source::Default => "default",
+        }
+    }
+}
+
+/// A setting with the value in force.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// Its definition.
+    pub setting: &'static Setting,
+    /// The value in force.
+    pub value: Value,
+    /// The value in force as it was written.
+    pub text: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// A saved value that the environment hides.
+    pub shadowed: Option<String>,
+}
+
+impl Resolved {
+    /// The value for people's eyes: secrets read "set".
+    pub fn shown(&self) -> &str {
+        if self.setting.secret { "set" } else { &self.text }
+    }
+}
+
+/// Every setting's value in force: an immutable snapshot.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    resolved: Vec<Resolved>,
+    session_length: Millis,
+    members_may_create_teams: bool,
+}
+
+impl Settings {
+    /// Resolves every setting from the environment, what was `saved` (key to text) and the defaults.
+    /// Fails naming the culprit and its source.
+    pub fn resolve(env: &Env, saved: &HashMap<String, String>) -> Result<Settings> {
+        let resolved = SETTINGS.iter().map(|s| resolve_one(s, env, saved)).collect::<Result<Vec<_>>>()?;
+        let find = |key: &str| resolved.iter().find(|r| r.setting.key == key).map(|r| r.value.clone());
+        let wrong = |key: &str| Error::internal(format!("setting {key} has another kind than its getter"));
+        let session_length = match find(SESSION_LENGTH) {
+            Some(Value::Span(span)) => span,
+            _ => return Err(wrong(SESSION_LENGTH)),
+        };
+        let members_may_create_teams = match find(MEMBERS_MAY_CREATE_TEAMS) {
+            Some(Value::Bool(yes)) => yes,
+            _ => return Err(wrong(MEMBERS_MAY_CREATE_TEAMS)),
+        };
+        Ok(Settings { session_length, members_may_create_teams, resolved })
+    }
+
+    /// Every setting with its source, in the order of [`SETTINGS`].
+    pub fn all(&self) -> &[Resolved] {
+        &self.resolved
+    }
+
+    /// How long a browser session lasts.
+    pub fn session_length(&self) -> Millis {
+        self.session_length
+    }
+
+    /// Whether members who are not admins may create teams.
+    pub fn members_may_create_teams(&self) -> bool {
+        self.members_may_create_teams
+    }
+}
+
+fn resolve_one(setting: &'static Setting, env: &Env, saved: &HashMap<String, String>) -> Result<Resolved> {
+    let mut found: Option<(String, Value, String)> = None;
+    for name in setting.env {
+        let Some(text) = env.get(name)? else { continue };
+        let value = setting.kind.parse(&text).ok_or_else(|| unreadable(setting, name, &text))?;
+        match &found {
+            Some((first, other, _)) if *other != value => {
+                return Err(Error::new(
+                    Code::Misconfigured,
+                    format!("{first} and {name} mean the same setting and differ."),
+                )
+                .hint(format!("Unset {name}.")));
+            }
+            Some(_) => {}
+            None => found = Some(((*name).to_owned(), value, text)),
+        }
+    }
+    let kept = saved.get(setting.key).filter(|text| !text.is_empty());
+    if let Some((name, value, text)) = found {
+        return Ok(Resolved { setting, value, text, source: Source::Env(name), shadowed: kept.cloned() });
+    }
+    let (text, source) = match kept {
+        Some(text) => (text.as_str(), Source::Saved),
+        None => (setting.default, Source::Default),
+    };
+    let value = setting.kind.parse(text).ok_or_else(|| unreadable(setting, "its saved value", text))?;
+    Ok(Resolved { setting, value, text: text.to_owned(), source, shadowed: None })
+}
+
+fn unreadable(setting: &Setting, origin: &str, text: &str) -> Error {
+    let shown = if setting.secret { "its value".to_owned() } else { format!("{text:?}") };
+    Error::new(Code::Misconfigured, format!("The setting {} cannot take {shown} from {origin}.", setting.key))
+        .hint(format!("Give {}.", setting.kind.describe().replace('`', "")))
+}
+
+/// The snapshot in force; a change swaps it whole, and a request keeps the one it began with.
+pub struct LiveSettings(RwLock<Arc<Settings>>);
+
+impl LiveSettings {
+    /// Starts with `settings` in force.
+    pub fn new(settings: Settings) -> Self {
+        LiveSettings(RwLock::new(Arc::new(settings)))
+    }
+
+    /// The snapshot in force now.
+    pub fn current(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.read())
+    }
+
+    /// Puts `settings` in force for every request that begins from now on.
+    pub fn replace(&self, settings: Settings) {
+        *self.0.write() = Arc::new(settings);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn saved(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn environment_beats_saved_beats_default_and_the_hidden_value_is_kept() {
+        let none = Settings::resolve(&Env::of(&[]), &saved(&[])).unwrap();
+        assert_eq!(none.session_length(), 720 * HOUR);
+        assert_eq!(none.all()[0].source, Source::Default);
+        let kept = saved(&[(SESSION_LENGTH, "5")]);
+        let from_store = Settings::resolve(&Env::of(&[]), &kept).unwrap();
+        assert_eq!((from_store.session_length(), &from_store.all()[0].source), (5 * HOUR, &Source::Saved));
+        let env = Env::of(&[("GORILLA_SESSION_LENGTH", "720h")]);
+        let pinned = Settings::resolve(&env, &kept).unwrap();
+        assert_eq!(pinned.session_length(), 720 * HOUR);
+        assert_eq!(pinned.all()[0].source, Source::Env("GORILLA_SESSION_LENGTH".into()));
+        assert_eq!(pinned.all()[0].shadowed.as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for text in ["0", "-1", "0h", "week", "1.5", "99999999999999", "true"] {
+            let error = Settings::resolve(&Env::of(&[("SESSION_LENGTH", text)]), &saved(&[])).unwrap_err();
+            assert!(error.sentence().contains("SESSION_LENGTH"), "{text}: {}", error.sentence());
+        }
+        let both = Env::of(&[("SESSION_LENGTH", "24"), ("GORILLA_SESSION_LENGTH", "25h")]);
+        assert!(Settings::resolve(&both, &saved(&[])).is_err());
+        let same = Env::of(&[("SESSION_LENGTH", "24"), ("GORILLA_SESSION_LENGTH", "24h")]);
+        assert_eq!(Settings::resolve(&same, &saved(&[])).unwrap().session_length(), 24 * HOUR);
+        let yes = Env::of(&[("GORILLA_ALLOW_USER_TEAM_CREATION", "Yes")]);
+        assert!(Settings::resolve(&yes, &saved(&[])).unwrap().members_may_create_teams());
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        let mut seen = std::collections::BTreeSet::new();
+        for setting in SETTINGS {
+            assert!(seen.insert(setting.key), "{}", setting.key);
+            assert!(setting.env.iter().all(|name| seen.insert(name)), "{}", setting.key);
+            assert!(setting.kind.parse(setting.default).is_some(), "{}", setting.key);
+        }
+    }
+}
