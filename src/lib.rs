@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
 //! | [`config`] | how the server starts (flags, environment) and how it behaves (settings) |
+//! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
@@ -15,4 +16,5 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod error;
+pub mod http;
 pub mod model;
