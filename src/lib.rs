@@ -18,3 +18,4 @@ pub mod crypto;
 pub mod error;
 pub mod http;
 pub mod model;
+pub mod store;

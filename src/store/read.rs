@@ -1,0 +1,165 @@
+//! Typed reading, the same on a snapshot and inside a transaction: `policy` and the listings run on either.
+//! Point reads decode straight from the engine's page; they are the hot path of every request.
+
+use super::engine::{Order, View, Visit};
+use super::key::KeyCode;
+use super::range::{Cursor, Listed, Range};
+use super::table::{Directory, Index, Record, Table, Unique, Walkable, row_key, unpack};
+use crate::error::{Code, Error, Result};
+use std::any::TypeId;
+use std::sync::Arc;
+
+/// Rows as bytes; what [`Read`] is built on. Only this module's parents implement it.
+#[doc(hidden)]
+pub trait Rows {
+    /// Hands the value at `key` to `found`; whether there is one.
+    fn row(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool>;
+    /// Walks the rows with `from <= key < to`.
+    fn walk(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<()>;
+    /// The number of the table that keeps this record type.
+    fn table_of(&self, record: TypeId) -> Option<u16>;
+}
+
+/// A consistent view of the store, for as long as it lives. Keep it short: it holds back the reuse of space.
+pub struct Snapshot {
+    view: Box<dyn View>,
+    directory: Arc<Directory>,
+}
+
+impl Snapshot {
+    pub(super) fn new(view: Box<dyn View>, directory: Arc<Directory>) -> Self {
+        Snapshot { view, directory }
+    }
+}
+
+impl Rows for Snapshot {
+    fn row(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        Ok(self.view.get(key, found)?)
+    }
+    fn walk(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<()> {
+        Ok(self.view.scan(from, to, order, visit)?)
+    }
+    fn table_of(&self, record: TypeId) -> Option<u16> {
+        self.directory.number_of(record)
+    }
+}
+
+/// Typed reads.
+pub trait Read: Rows {
+    /// The record with this key.
+    fn get<V: Record>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<V>> {
+        self.load(&row_key(table.number, key))
+    }
+
+    /// The record that holds `key` in a unique index; a holder in another table that shares the index counts as none.
+    fn find<V: Record, K: KeyCode>(&self, index: &Unique<V, K>, key: &K) -> Result<Option<V>> {
+        let mut row = Vec::new();
+        if !self.row(&row_key(index.number, key), &mut |value| row.extend_from_slice(value))? {
+            return Ok(None);
+        }
+        if table_number(&row) != self.table_of(TypeId::of::<V>()) {
+            return Ok(None);
+        }
+        self.load(&row)?.map_or_else(|| Err(dangling()), |value| Ok(Some(value)))
+    }
+
+    /// The number of the table that holds `key` in a unique index, whichever table it is.
+    fn holder<V: Record, K: KeyCode>(&self, index: &Unique<V, K>, key: &K) -> Result<Option<u16>> {
+        let mut number = None;
+        self.row(&row_key(index.number, key), &mut |value| number = table_number(value))?;
+        Ok(number)
+    }
+
+    /// Records by primary key.
+    fn list<V: Record>(&self, table: &Table<V>, range: Range) -> Result<Listed<V>> {
+        let (from, to) = range.bounds(table.number);
+        let (mut items, mut last, mut more, mut broken) = (Vec::new(), Vec::new(), false, None);
+        self.walk(&from, &to, range.order, &mut |key, value| {
+            if items.len() == range.limit {
+                more = true;
+                return false;
+            }
+            match unpack(value) {
+                Ok(value) => items.push(value),
+                Err(why) => broken = Some(why),
+            }
+            last.clear();
+            last.extend_from_slice(&key[2..]);
+            broken.is_none()
+        })?;
+        if let Some(why) = broken {
+            return Err(undecodable(&why));
+        }
+        Ok(Listed { items, next: (more && !last.is_empty()).then_some(Cursor(last)) })
+    }
+
+    /// Records by an index.
+    fn list_by<I: Index>(&self, index: &I, range: Range) -> Result<Listed<I::Value>> {
+        let (from, to) = range.bounds(index.index_number());
+        let table = self.table_of(TypeId::of::<I::Value>());
+        let (mut rows, mut last, mut more) = (Vec::new(), Vec::new(), false);
+        self.walk(&from, &to, range.order, &mut |key, value| {
+            if table_number(value) != table {
+                return true;
+            }
+            if rows.len() == range.limit {
+                more = true;
+                return false;
+            }
+            rows.push(value.to_vec());
+            last.clear();
+            last.extend_from_slice(&key[2..]);
+            true
+        })?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            items.push(self.load(&row)?.ok_or_else(dangling)?);
+        }
+        Ok(Listed { items, next: (more && !last.is_empty()).then_some(Cursor(last)) })
+    }
+
+    /// How many rows of a table or index are in `range`, counting no further than `at_most`. Decodes nothing.
+    fn count<W: Walkable>(&self, target: &W, range: Range, at_most: usize) -> Result<usize> {
+        let (from, to) = range.bounds(target.walk_number());
+        let table = target.shared_by().and_then(|record| self.table_of(record));
+        let mut count = 0;
+        if at_most > 0 {
+            self.walk(&from, &to, range.order, &mut |_, value| {
+                if table.is_none() || table_number(value) == table {
+                    count += 1;
+                }
+                count < at_most
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// The record stored under a row key.
+    #[doc(hidden)]
+    fn load<V: Record>(&self, row: &[u8]) -> Result<Option<V>> {
+        let mut found = None;
+        self.row(row, &mut |value| found = Some(unpack(value)))?;
+        found.transpose().map_err(|why| undecodable(&why))
+    }
+}
+
+impl<R: Rows + ?Sized> Read for R {}
+
+/// The table number that a row key, or the value of an index row, begins with.
+pub(super) fn table_number(row: &[u8]) -> Option<u16> {
+    row.first_chunk().map(|head| u16::from_be_bytes(*head))
+}
+
+fn dangling() -> Error {
+    damaged("an index row leads to no record")
+}
+
+pub(super) fn undecodable(why: &str) -> Error {
+    damaged(&format!("a stored value cannot be read: {why}"))
+}
+
+fn damaged(why: &str) -> Error {
+    Error::new(Code::StoreFailed, "A stored record is damaged.")
+        .hint("Run `bailiwick doctor` to see what is affected.")
+        .because(why.to_owned())
+}

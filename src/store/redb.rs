@@ -1,0 +1,466 @@
+//! The engine on disk: the only file that names redb. One table of bytes, every commit fsynced.
+//!
+//! redb refuses everything after one failed write until the database is reopened, so after a failure this engine opens it
+//! anew over a *shadow*: a backend that reads the file and keeps what recovery wants to write in memory. Reads go on from
+//! the last commit while the disk is full, and each later `begin` tries to open the file itself again.
+
+use super::engine::{Batch, Commit, CommitError, Engine, EngineError, EngineFault, Order, View, Visit};
+use parking_lot::{Mutex, RwLock};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// Pages that redb keeps in memory, in bytes; the operating system caches the rest.
+const CACHE: usize = 64 * 1024 * 1024;
+
+type Bytes = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The engine over one file or another backend. Clones share it.
+#[derive(Clone)]
+pub struct Redb(Arc<Inner>);
+
+struct Inner {
+    disk: Arc<dyn StorageBackend>,
+    open: RwLock<Open>,
+    /// Counts commits, so that a commit whose base is outdated is a conflict.
+    version: AtomicU64,
+}
+
+struct Open {
+    database: Option<Database>,
+    /// Set while reads come from a shadow; setting the flag inside ends what still reads from it.
+    shadow: Option<Arc<AtomicBool>>,
+    /// A failed fsync: the system may have dropped what it could not write, so only a restart may trust the file.
+    lost: bool,
+}
+
+impl Redb {
+    /// Opens or creates the file, mode 0600, and locks it against other processes. A file that may only be read is
+    /// served read-only.
+    pub fn open(path: &Path) -> Result<Redb, EngineError> {
+        let at = |e: io::Error| {
+            let e = io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+            io_error(&e)
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let (file, writable) = match options.open(path) {
+            Ok(file) => (file, true),
+            Err(e) if io_error(&e).fault == EngineFault::ReadOnly && path.exists() => {
+                (File::open(path).map_err(at)?, false)
+            }
+            Err(e) => return Err(at(e)),
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(EngineError::new(EngineFault::Locked, format!("{} is locked", path.display())));
+            }
+            Err(TryLockError::Error(e)) => return Err(at(e)),
+        }
+        Redb::with_backend(Arc::new(Disk { file }), writable)
+    }
+
+    /// Opens over any backend; tests inject faults this way.
+    fn with_backend(disk: Arc<dyn StorageBackend>, writable: bool) -> Result<Redb, EngineError> {
+        let open = if writable {
+            let database = open_database(Shared(disk.clone()))?;
+            Open { database: Some(database), shadow: None, lost: false }
+        } else {
+            let (database, retired) = open_shadow(&disk)?;
+            Open { database: Some(database), shadow: Some(retired), lost: true }
+        };
+        Ok(Redb(Arc::new(Inner { disk, open: RwLock::new(open), version: AtomicU64::new(0) })))
+    }
+
+    fn table(&self) -> Result<Bytes, EngineError> {
+        let open = self.0.open.read();
+        let database = open.database.as_ref().ok_or_else(closed)?;
+        guarded(|| {
+            let transaction = database.begin_read().map_err(engine_error)?;
+            transaction.open_table(ROWS).map_err(engine_error)
+        })
+    }
+
+    /// After a failure: closes the database and goes on reading through a shadow.
+    fn degrade(&self, lost: bool) {
+        let mut open = self.0.open.write();
+        open.lost |= lost;
+        // The old one first: were it still able to write, two would share the file.
+        open.database = None;
+        match open_shadow(&self.0.disk) {
+            Ok((database, retired)) => {
+                open.database = Some(database);
+                open.shadow = Some(retired);
+            }
+            Err(e) => tracing::error!(error = %e, "the store cannot be read after a failed commit"),
+        }
+    }
+
+    /// Opens the file itself again if reads come from a shadow.
+    fn recover(&self) -> Result<(), EngineError> {
+        {
+            let open = self.0.open.read();
+            if open.shadow.is_none() && open.database.is_some() {
+                return Ok(());
+            }
+            if open.lost {
+                return Err(EngineError::new(
+                    EngineFault::ReadOnly,
+                    "the store was opened read-only or an fsync failed; restart when the disk is in order",
+                ));
+            }
+        }
+        let database = open_database(Shared(self.0.disk.clone()))?;
+        let mut open = self.0.open.write();
+        // Pages that a reader of the shadow still wants may be reused from now on.
+        if let Some(retired) = open.shadow.take() {
+            retired.store(true, Ordering::SeqCst);
+        }
+        open.database = Some(database);
+        tracing::info!("the store can be written again");
+        Ok(())
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), EngineError> {
+        let open = self.0.open.read();
+        let database = open.database.as_ref().ok_or_else(closed)?;
+        guarded(|| {
+            let mut transaction = database.begin_write().map_err(engine_error)?;
+            transaction.set_durability(Durability::Immediate).map_err(engine_error)?;
+            transaction.set_two_phase_commit(true);
+            {
+                let mut table = transaction.open_table(ROWS).map_err(engine_error)?;
+                for (key, value) in &batch {
+                    match value {
+                        Some(value) => drop(table.insert(key.as_slice(), value.as_slice()).map_err(engine_error)?),
+                        None => drop(table.remove(key.as_slice()).map_err(engine_error)?),
+                    }
+                }
+            }
+            transaction.commit().map_err(engine_error)
+        })
+    }
+}
+
+impl Engine for Redb {
+    fn view(&self) -> Result<Box<dyn View>, EngineError> {
+        Ok(Box::new(RedbView { table: self.table()? }))
+    }
+
+    fn begin(&self) -> Result<Box<dyn Commit>, EngineError> {
+        self.recover()?;
+        let version = self.0.version.load(Ordering::SeqCst);
+        Ok(Box::new(RedbCommit { view: RedbView { table: self.table()? }, version, engine: self.clone() }))
+    }
+}
+
+struct RedbView {
+    table: Bytes,
+}
+
+struct RedbCommit {
+    view: RedbView,
+    version: u64,
+    engine: Redb,
+}
+
+impl View for RedbView {
+    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
+        match guarded(|| self.table.get(key).map_err(engine_error))? {
+            Some(value) => {
+                found(value.value());
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
+        if !to.is_empty() && from >= to {
+            return Ok(());
+        }
+        let upper = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
+        let mut range = guarded(|| self.table.range::<&[u8]>((Bound::Included(from), upper)).map_err(engine_error))?;
+        loop {
+            let next = guarded(|| {
+                let next = match order {
+                    Order::Ascending => range.next(),
+                    Order::Descending => range.next_back(),
+                };
+                next.transpose().map_err(engine_error)
+            })?;
+            match next {
+                Some((key, value)) if visit(key.value(), value.value()) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+impl View for RedbCommit {
+    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
+        self.view.get(key, found)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
+        self.view.scan(from, to, order, visit)
+    }
+}
+
+impl Commit for RedbCommit {
+    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError> {
+        let RedbCommit { view, version, engine } = *self;
+        drop(view);
+        let next = version + 1;
+        if engine.0.version.compare_exchange(version, next, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Err(CommitError::Conflict);
+        }
+        engine.apply(batch).map_err(|e| {
+            let lost = e.detail.contains(SYNC_FAILED);
+            engine.degrade(lost);
+            if lost { CommitError::Unknown(e) } else { CommitError::Refused(e) }
+        })
+    }
+}
+
+fn open_database(backend: impl StorageBackend) -> Result<Database, EngineError> {
+    guarded(|| {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let database = builder.create_with_backend(backend).map_err(engine_error)?;
+        let transaction = database.begin_read().map_err(engine_error)?;
+        let exists = match transaction.open_table(ROWS) {
+            Ok(_) => true,
+            Err(redb::TableError::TableDoesNotExist(_)) => false,
+            Err(e) => return Err(foreign(&e)),
+        };
+        if !exists {
+            if transaction.list_tables().map_err(engine_error)?.next().is_some() {
+                return Err(EngineError::new(EngineFault::Foreign, "a redb file of another program"));
+            }
+            let transaction = database.begin_write().map_err(engine_error)?;
+            transaction.open_table(ROWS).map_err(engine_error)?;
+            transaction.commit().map_err(engine_error)?;
+        }
+        Ok(database)
+    })
+}
+
+fn open_shadow(disk: &Arc<dyn StorageBackend>) -> Result<(Database, Arc<AtomicBool>), EngineError> {
+    let retired = Arc::new(AtomicBool::new(false));
+    let len = disk.len().map_err(|e| io_error(&e))?;
+    let memory = Mutex::new(Memory { len, blocks: BTreeMap::new() });
+    let shadow = Shadow { disk: disk.clone(), disk_len: len, memory, retired: retired.clone() };
+    Ok((open_database(shadow)?, retired))
+}
+
+/// Runs redb code, which may panic on a damaged file, and turns the panic into an error.
+fn guarded<T>(f: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(EngineError::new(EngineFault::Foreign, format!("redb stopped over the file: {words}")))
+    })
+}
+
+fn closed() -> EngineError {
+    EngineError::new(EngineFault::Failed, "the store is closed after a failure")
+}
+
+fn foreign(e: &dyn std::fmt::Display) -> EngineError {
+    EngineError::new(EngineFault::Foreign, e.to_string())
+}
+
+fn engine_error(e: impl Into<redb::Error>) -> EngineError {
+    match e.into() {
+        redb::Error::Io(e) => io_error(&e),
+        redb::Error::DatabaseAlreadyOpen => EngineError::new(EngineFault::Locked, "the file is locked"),
+        e @ (redb::Error::Corrupted(_)
+        | redb::Error::UpgradeRequired(_)
+        | redb::Error::RepairAborted
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }) => foreign(&e),
+        e => EngineError::new(EngineFault::Failed, e.to_string()),
+    }
+}
+
+fn io_error(e: &io::Error) -> EngineError {
+    use io::ErrorKind::{
+        FileTooLarge, InvalidData, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof,
+    };
+    let fault = match e.kind() {
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied | FileTooLarge => EngineFault::ReadOnly,
+        InvalidData | UnexpectedEof => EngineFault::Foreign,
+        _ => EngineFault::Failed,
+    };
+    EngineError::new(fault, e.to_string())
+}
+
+const SYNC_FAILED: &str = "fsync failed";
+
+fn whole(start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+    let whole = matches!(start, Bound::Unbounded | Bound::Included(0)) && end == Bound::Unbounded;
+    if whole { Ok(true) } else { Err(redb::BackendError::Unsupported) }
+}
+
+/// The store file. It is locked when it is opened, not by redb, because the lock outlives reopening.
+#[derive(Debug)]
+struct Disk {
+    file: File,
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, offset)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(data, offset)
+    }
+}
+
+/// Hands a backend to redb, which wants to own one, and marks a failed fsync.
+#[derive(Debug)]
+struct Shared(Arc<dyn StorageBackend>);
+
+impl StorageBackend for Shared {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data().map_err(|e| io::Error::new(e.kind(), format!("{SYNC_FAILED}: {e}")))
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+        whole(start, end)
+    }
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
+        whole(start, end).map(drop)
+    }
+}
+
+const BLOCK: u64 = 4_096;
+
+/// Reads from the file; keeps what is written in memory, never on disk.
+#[derive(Debug)]
+struct Shadow {
+    disk: Arc<dyn StorageBackend>,
+    disk_len: u64,
+    memory: Mutex<Memory>,
+    retired: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    len: u64,
+    blocks: BTreeMap<u64, Box<[u8]>>,
+}
+
+impl Shadow {
+    /// The part of block `number` that is on disk, zeros after it.
+    fn from_disk(&self, number: u64) -> io::Result<Box<[u8]>> {
+        let mut block = vec![0; BLOCK as usize].into_boxed_slice();
+        let start = number * BLOCK;
+        let there = self.disk_len.saturating_sub(start).min(BLOCK) as usize;
+        if there > 0 {
+            self.disk.read(start, &mut block[..there])?;
+        }
+        Ok(block)
+    }
+}
+
+/// The pieces of `offset..offset + len` by block: block number, offset in it, place in the buffer.
+fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = offset + done as u64;
+        let inside = (at % BLOCK) as usize;
+        let size = (BLOCK as usize - inside).min(len - done);
+        let piece = (at / BLOCK, inside, done..done + size);
+        done += size;
+        (size > 0).then_some(piece)
+    })
+}
+
+impl StorageBackend for Shadow {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.memory.lock().len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.retired.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the store was reopened; read again"));
+        }
+        let memory = self.memory.lock();
+        if offset + out.len() as u64 > memory.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        for (number, inside, place) in pieces(offset, out.len()) {
+            let size = place.len();
+            match memory.blocks.get(&number) {
+                Some(block) => out[place].copy_from_slice(&block[inside..inside + size]),
+                None => out[place].copy_from_slice(&self.from_disk(number)?[inside..inside + size]),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut memory = self.memory.lock();
+        memory.len = len;
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut memory = self.memory.lock();
+        for (number, inside, place) in pieces(offset, data.len()) {
+            let size = place.len();
+            if !memory.blocks.contains_key(&number) {
+                let block = self.from_disk(number)?;
+                memory.blocks.insert(number, block);
+            }
+            if let Some(block) = memory.blocks.get_mut(&number) {
+                block[inside..inside + size].copy_from_slice(&data[place]);
+            }
+        }
+        Ok(())
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+        whole(start, end)
+    }
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
+        whole(start, end).map(drop)
+    }
+}
