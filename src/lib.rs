@@ -6,14 +6,17 @@
 //! | --- | --- |
 //! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
 //! | [`config`] | how the server starts (flags, environment) and how it behaves (settings) |
+//! | [`cli`], [`control`] | the command line; the socket by which it reaches a running server |
 //! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
 //! | [`ops`] | use-cases: one function per thing a person can do |
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod crypto;
 pub mod error;
 pub mod http;

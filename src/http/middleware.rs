@@ -145,7 +145,11 @@ fn admit(outer: &Outer, request: &mut ServiceRequest, peer: IpAddr, id: RequestI
         return Err(Error::new(Code::InvalidRequest, "The address holds an empty, dotted or encoded path segment.")
             .hint("Write the address plainly."));
     }
-    let has_body = !matches!(request.method(), &Method::GET | &Method::HEAD);
+    if request.method() == Method::HEAD {
+        // The encoder leaves the body out by what it read from the wire, so handlers need to know GET only.
+        request.head_mut().method = Method::GET;
+    }
+    let has_body = request.method() != Method::GET;
     if let Some(length) = request.headers().get(header::CONTENT_LENGTH) {
         let length = length.to_str().ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
         if length > super::BODY_LIMIT as u64 {
@@ -220,7 +224,7 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
     let took = started.elapsed();
     outer.metrics.observe(surface, status, took);
     let quiet = status.is_success() && (surface == Surface::Graphql || response.request().method() == Method::GET);
-    let (request, micros) = (response.request(), took.as_micros());
+    let (request, micros) = (response.request(), took.as_micros() as u64);
     let (method, path) = (request.method().as_str(), request.path());
     if quiet || status == StatusCode::NOT_MODIFIED {
         tracing::debug!(target: "access", request = %id, method, path, status = status.as_u16(), micros, "answered");

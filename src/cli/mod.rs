@@ -1,0 +1,265 @@
+//! The command line: its grammar, its exit codes (0 done, 1 failed, 2 wrong usage) and how answers are printed.
+//! `serve.rs` runs the server; every other store command becomes a `control::Request`, which a running server answers
+//! over its control socket and a stopped one by opening the store here.
+
+mod healthcheck;
+mod print;
+mod serve;
+
+use crate::config::env::Env;
+use crate::config::{Config, Flags, span};
+use crate::control::{self, Answer, Request};
+use crate::error::{Code, Error, Result};
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "bailiwick", version, about = "Identity and access for machine-learning teams, in one executable")]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(Flags),
+    /// Create users and recover accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Issue API keys
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Show whether somebody may do something, and why
+    Explain(Explain),
+    /// Show the settings in force
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Check the store, certificates, file modes and disk room
+    Doctor(Plain),
+    /// Ask a running server whether it is ready
+    Healthcheck(Healthcheck),
+}
+
+#[derive(Args)]
+struct Place {
+    /// Directory that holds the store [env: BAILIWICK_DATA_DIR] [default: ./bailiwick-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+}
+
+#[derive(Args)]
+struct Form {
+    /// Print JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Plain {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Create a user
+    Create {
+        /// E-mail address
+        email: String,
+        /// Username; derived from the address when absent
+        #[arg(long, value_name = "U")]
+        username: Option<String>,
+        /// Full name
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+        /// Role in the organization
+        #[arg(long, value_name = "ROLE", value_parser = ["admin", "member", "viewer"])]
+        org_role: Option<String>,
+        /// File that holds the password; its final line break is dropped
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Also issue an API key and print it once
+        #[arg(long)]
+        with_api_key: bool,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// Set a user's password
+    SetPassword {
+        /// Username or e-mail address
+        user: String,
+        /// File that holds the password; its final line break is dropped
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// Make a deactivated user active again
+    Reactivate {
+        /// Username or e-mail address
+        user: String,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// Change a user's role in the organization
+    SetOrgRole {
+        /// Username or e-mail address
+        user: String,
+        /// The new role
+        #[arg(value_parser = ["admin", "member", "viewer"])]
+        role: String,
+        #[command(flatten)]
+        plain: Plain,
+    },
+}
+
+#[derive(Subcommand)]
+enum ApiKeyCommand {
+    /// Issue an API key and print it once
+    Create {
+        /// Username or e-mail address
+        user: String,
+        /// What the key is for
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+        /// How long the key is valid, such as 90d or 12h; for ever when absent
+        #[arg(long, value_name = "SPAN", value_parser = positive_span)]
+        expires_in: Option<i64>,
+        #[command(flatten)]
+        plain: Plain,
+    },
+}
+
+#[derive(Args)]
+struct Explain {
+    /// Username or e-mail address of who acts
+    #[arg(long, value_name = "USER")]
+    subject: String,
+    /// The action, such as project:read
+    #[arg(long, value_name = "OBJECT:OPERATION")]
+    action: String,
+    /// What it is done to
+    #[arg(long, value_name = "TEAM[/PROJECT]")]
+    resource: String,
+    #[command(flatten)]
+    plain: Plain,
+}
+
+#[derive(Subcommand)]
+enum SettingsCommand {
+    /// List every setting with its value and where it comes from
+    List(Plain),
+}
+
+#[derive(Args)]
+struct Healthcheck {
+    /// Address of the server; the one that runs on the data directory when absent
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+fn positive_span(text: &str) -> std::result::Result<i64, String> {
+    match span::parse(text) {
+        Some(span) if span > 0 => Ok(span),
+        _ => Err("give a length of time such as 90d, 12h or 1h30m".to_owned()),
+    }
+}
+
+/// Reads the arguments, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env = Env::from_process();
+    let done = match cli.command {
+        Command::Serve(flags) => serve::run(&flags, &env),
+        Command::Healthcheck(Healthcheck { url, place }) => {
+            config(place, &env).and_then(|config| healthcheck::run(&config, url.as_deref()))
+        }
+        other => request(other).and_then(|(request, plain)| command(&request, plain, &env)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A store command as a request.
+fn request(command: Command) -> Result<(Request, Plain)> {
+    Ok(match command {
+        Command::User(UserCommand::Create { email, username, name, org_role, password_file, with_api_key, plain }) => {
+            let password = password_file.as_deref().map(read_password).transpose()?;
+            (Request::UserCreate { email, username, name, org_role, password, with_api_key }, plain)
+        }
+        Command::User(UserCommand::SetPassword { user, password_file, plain }) => {
+            (Request::UserSetPassword { user, password: read_password(&password_file)? }, plain)
+        }
+        Command::User(UserCommand::Reactivate { user, plain }) => (Request::UserReactivate { user }, plain),
+        Command::User(UserCommand::SetOrgRole { user, role, plain }) => (Request::UserSetOrgRole { user, role }, plain),
+        Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, plain }) => {
+            (Request::ApiKeyCreate { user, name, expires_in }, plain)
+        }
+        Command::Explain(Explain { subject, action, resource, plain }) => {
+            (Request::Explain { subject, action, resource }, plain)
+        }
+        Command::Settings(SettingsCommand::List(plain)) => (Request::Settings, plain),
+        Command::Doctor(plain) => (Request::Doctor, plain),
+        Command::Serve(_) | Command::Healthcheck(_) => return Err(Error::internal("not a store command")),
+    })
+}
+
+fn config(place: Place, env: &Env) -> Result<Config> {
+    Config::resolve(&Flags { data_dir: place.data_dir, ..Flags::default() }, env)
+}
+
+fn command(request: &Request, plain: Plain, env: &Env) -> Result<()> {
+    let config = config(plain.place, env)?;
+    let answer = match control::ask_running(&config.control_socket(), request)? {
+        Some(answer) => answer,
+        None => stopped(&config, request)?,
+    };
+    print::answer(&answer, plain.form.json)?;
+    match answer {
+        Answer::Doctor { healthy: false, .. } => Err(Error::new(Code::StoreFailed, "The doctor found something.")
+            .hint("Mend what is listed; the manual says how for each.")),
+        _ => Ok(()),
+    }
+}
+
+/// Does a request on the store itself, while no server runs.
+fn stopped(_config: &Config, _request: &Request) -> Result<Answer> {
+    Err(Error::internal("the store has not landed"))
+}
+
+/// The content of a password file without its final line break.
+fn read_password(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::new(Code::InvalidValue, format!("The password file {} cannot be read: {e}.", path.display()))
+            .hint("Give a text file that this user can read.")
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Error::new(Code::InvalidValue, format!("The password file {} is empty.", path.display()))
+            .hint("Write the password into it."));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}
