@@ -14,4 +14,5 @@
 #[allow(dead_code, reason = "each suite uses its own part; suites arrive one by one")]
 mod harness;
 
+mod packaging;
 mod sign_in;
