@@ -13,6 +13,7 @@
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
 //! | [`ops`] | use-cases: one function per thing a person can do |
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -21,4 +22,6 @@ pub mod crypto;
 pub mod error;
 pub mod http;
 pub mod model;
+pub mod ops;
+pub mod policy;
 pub mod store;

@@ -29,7 +29,8 @@ impl Kind {
         }
     }
 
-    fn parse(self, text: &str) -> Option<Value> {
+    /// Reads a value of this kind; `None` when the text is not one.
+    pub fn parse(self, text: &str) -> Option<Value> {
         match self {
             Kind::Bool => parse_bool(text).map(Value::Bool),
             Kind::Hours => {

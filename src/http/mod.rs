@@ -3,6 +3,7 @@
 //! gives errors their form, `auth.rs` finds out who asks.
 
 pub mod assets;
+pub mod auth;
 mod body;
 pub mod certificate;
 pub mod health;

@@ -12,7 +12,7 @@ pub const KEY_LEN: usize = 40;
 pub const KEY_ID_LEN: usize = 10;
 
 /// What a key may be used for, beyond what its owner may do: it can only narrow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
     /// Everything its owner may do.

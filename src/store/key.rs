@@ -154,7 +154,6 @@ tuples! {
     (A 0, B 1, C 2, D 3);
 }
 
-#[allow(unused_macros, reason = "the schema names the model's newtypes with it")]
 /// Lets newtypes of the model stand in keys: `key_newtypes!(UserId(u64), TeamId(u64))`. The inner field must be visible.
 macro_rules! key_newtypes {
     ($($name:ident($inner:ty)),* $(,)?) => {$(
@@ -168,5 +167,4 @@ macro_rules! key_newtypes {
         }
     )*};
 }
-#[allow(unused_imports, reason = "likewise")]
 pub(crate) use key_newtypes;

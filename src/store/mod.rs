@@ -17,6 +17,7 @@ mod migrate;
 mod range;
 mod read;
 mod redb;
+pub mod schema;
 mod table;
 mod tx;
 mod writer;

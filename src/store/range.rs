@@ -18,6 +18,13 @@ pub const MAX_KEY: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub(super) Vec<u8>);
 
+impl Cursor {
+    /// The place of the row with this key (for an index that is not unique: the index key and then the primary key).
+    pub fn at<K: KeyCode>(key: &K) -> Self {
+        Cursor(encoded(key))
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(&self.0))
@@ -72,6 +79,18 @@ impl Range {
         let mut prefix = encoded(part);
         escape(text.as_bytes(), &mut prefix);
         Range::bytes(prefix)
+    }
+
+    /// The same order, place and limit, over the rows whose key begins with `part`.
+    pub fn under<K: KeyCode>(mut self, part: &K) -> Self {
+        self.prefix = encoded(part);
+        self
+    }
+
+    /// The same order, place and limit, over the rows whose key begins with `part` and then a text that begins with `text`.
+    pub fn under_text<K: KeyCode>(mut self, part: &K, text: &str) -> Self {
+        self.prefix = Range::text_prefix(part, text).prefix;
+        self
     }
 
     fn bytes(prefix: Vec<u8>) -> Self {

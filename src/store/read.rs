@@ -135,11 +135,57 @@ pub trait Read: Rows {
     }
 
     /// The record stored under a row key.
+    /// Every record whose key begins with `part`: for parts that bound the number, as the members of one team.
+    fn all<V: Record, K: KeyCode>(&self, table: &Table<V>, part: &K) -> Result<Vec<V>> {
+        let mut page = self.list(table, Range::prefix(part))?;
+        let mut items = page.items;
+        while let Some(cursor) = page.next {
+            page = self.list(table, Range::prefix(part).after(cursor))?;
+            items.append(&mut page.items);
+        }
+        Ok(items)
+    }
+
+    /// Every record whose index key begins with `part`, in the order of the index.
+    fn all_by<I: Index, K: KeyCode>(&self, index: &I, part: &K) -> Result<Vec<I::Value>> {
+        let mut page = self.list_by(index, Range::prefix(part))?;
+        let mut items = page.items;
+        while let Some(cursor) = page.next {
+            page = self.list_by(index, Range::prefix(part).after(cursor))?;
+            items.append(&mut page.items);
+        }
+        Ok(items)
+    }
+
     #[doc(hidden)]
     fn load<V: Record>(&self, row: &[u8]) -> Result<Option<V>> {
         let mut found = None;
         self.row(row, &mut |value| found = Some(unpack(value)))?;
         found.transpose().map_err(|why| undecodable(&why))
+    }
+}
+
+impl<R: Rows + ?Sized> Rows for &R {
+    fn row(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        (**self).row(key, found)
+    }
+    fn walk(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<()> {
+        (**self).walk(from, to, order, visit)
+    }
+    fn table_of(&self, record: TypeId) -> Option<u16> {
+        (**self).table_of(record)
+    }
+}
+
+impl<R: Rows + ?Sized> Rows for &mut R {
+    fn row(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        (**self).row(key, found)
+    }
+    fn walk(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<()> {
+        (**self).walk(from, to, order, visit)
+    }
+    fn table_of(&self, record: TypeId) -> Option<u16> {
+        (**self).table_of(record)
     }
 }
 

@@ -1,0 +1,405 @@
+//! The running instance: the store and everything in memory beside it. [`App::ask`] and [`App::act`] are the only doors from
+//! a surface to a use-case; they draw the time and the event ids, and write refusals to the audit log afterwards.
+//! Sign-in lives here too, since it crosses the line between the async world (hashing) and the transactions.
+
+use crate::clock::{Clock, MINUTE, Millis};
+use crate::config::env::Env as Environment;
+use crate::config::settings::{LiveSettings, Settings};
+use crate::crypto::Random;
+use crate::error::{Code, Error, Kind, Result};
+use crate::model::audit::{Event, EventId, Named, Outcome};
+use crate::model::credential::KeyUse;
+use crate::model::session::{Session, SessionUse};
+use crate::model::team::HOME;
+use crate::model::user::{Status, User};
+use crate::ops::credentials::FreshKey;
+use crate::ops::denials::Denials;
+use crate::ops::passwords::{Hasher, PASSWORD_MAX};
+use crate::ops::sessions::FreshSession;
+use crate::ops::throttle::Throttle;
+use crate::ops::users::NewUser;
+use crate::ops::{self, Acting, Asking, Caller, Cx, Env};
+use crate::policy::{Actor, Credential, Process, Subject};
+use crate::store::{Read, Store, schema};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One instance.
+pub struct App {
+    /// What is kept.
+    pub store: Store,
+    /// The present.
+    pub clock: Clock,
+    /// The random source.
+    pub random: Random,
+    /// The settings in force.
+    pub settings: LiveSettings,
+    /// The password hashing threads.
+    pub hasher: Hasher,
+    /// The origin used in links, without a trailing slash.
+    pub base_url: String,
+    environment: Environment,
+    throttle: Throttle,
+    denials: Denials,
+    uses: Uses,
+    reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
+}
+
+/// What the instance is made from.
+pub struct Parts {
+    /// What is kept, open.
+    pub store: Store,
+    /// The environment, for settings.
+    pub environment: Environment,
+    /// The origin used in links.
+    pub base_url: String,
+    /// Name of the first organization, for a first start.
+    pub org: String,
+    /// The present.
+    pub clock: Clock,
+    /// The random source.
+    pub random: Random,
+    /// Password hashing threads.
+    pub hashing_threads: usize,
+}
+
+/// Last uses of keys and sessions, buffered so that a read never writes.
+#[derive(Default)]
+struct Uses {
+    keys: Mutex<HashMap<String, Use>>,
+    sessions: Mutex<HashMap<String, Use>>,
+}
+
+#[derive(Clone, Copy)]
+struct Use {
+    at: Millis,
+    ip: IpAddr,
+    stale: bool,
+}
+
+/// Most buffered uses; a flush every few seconds keeps it far below.
+const USES: usize = 50_000;
+
+/// How long the key of a service account just made can be shown to its maker.
+const REVEAL: Millis = MINUTE;
+
+impl App {
+    /// Starts the instance: makes the first organization in an empty store, reads the saved settings.
+    pub fn start(parts: Parts) -> Result<App> {
+        let (now, entropy) = (parts.clock.now(), parts.random.ulid_bits()?);
+        let org = parts.org;
+        parts.store.write_blocking(move |tx| ops::bootstrap::first_start(tx, &org, now, entropy))?;
+        let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
+        Ok(App {
+            hasher: Hasher::start(parts.hashing_threads, parts.random.clone())?,
+            settings: LiveSettings::new(settings),
+            store: parts.store,
+            clock: parts.clock,
+            random: parts.random,
+            base_url: parts.base_url,
+            environment: parts.environment,
+            throttle: Throttle::default(),
+            denials: Denials::default(),
+            uses: Uses::default(),
+            reveals: Mutex::default(),
+        })
+    }
+
+    fn env(&self) -> Result<Env> {
+        Ok(Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.random.ulid_bits()? })
+    }
+
+    /// A reading use-case over one snapshot, on the calling thread.
+    pub fn ask<T>(&self, who: &Caller, f: impl FnOnce(&Asking) -> Result<T>) -> Result<T> {
+        let env = self.env()?;
+        self.store.read(|view| {
+            let cx = Cx::new(view, who, &env);
+            let outcome = f(&cx);
+            if outcome.is_err() {
+                self.note(cx.take_refusal());
+            }
+            outcome
+        })
+    }
+
+    /// A writing use-case in one transaction. When it resolves with `Ok`, the change and its event are on disk.
+    pub async fn act<T: Send + 'static>(
+        &self,
+        who: &Caller,
+        f: impl Fn(&mut Acting) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (env, who, refused) = (self.env()?, who.clone(), Arc::new(Mutex::new(None)));
+        let refusal = Arc::clone(&refused);
+        let outcome = self
+            .store
+            .write(move |tx| {
+                let mut cx = Cx::new(tx, &who, &env);
+                let outcome = f(&mut cx);
+                *refusal.lock() = if outcome.is_err() { cx.take_refusal() } else { None };
+                outcome
+            })
+            .await;
+        let noted = refused.lock().take();
+        self.note(noted);
+        outcome
+    }
+
+    /// Waits until everything noted so far is in the store; asked before the audit log is read.
+    pub async fn settle(&self) -> Result<()> {
+        self.store.write(|_| Ok(())).await
+    }
+
+    fn note(&self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.denials.note(&self.store, event);
+        }
+    }
+
+    /// Reads the saved settings again and puts them in force, after somebody saved one.
+    pub fn reload_settings(&self) -> Result<()> {
+        let saved = self.store.read(|view| ops::settings::saved(view))?;
+        self.settings.replace(Settings::resolve(&self.environment, &saved)?);
+        Ok(())
+    }
+
+    /// Who presents this API key, from where.
+    pub fn by_key(&self, presented: &str, ip: IpAddr) -> Result<Subject> {
+        let now = self.clock.now();
+        let subject = self.store.read(|view| ops::credentials::resolve(view, presented, now))?;
+        if let Credential::Key(id, _) = &subject.credential {
+            touch(&self.uses.keys, id, now, ip);
+        }
+        Ok(subject)
+    }
+
+    /// Who holds this session cookie, with the session.
+    pub fn by_session(&self, token: &str, ip: IpAddr) -> Result<(Subject, Session)> {
+        let now = self.clock.now();
+        let (subject, session) = self.store.read(|view| ops::sessions::resolve(view, token, now))?;
+        touch(&self.uses.sessions, &session.id, now, ip);
+        Ok((subject, session))
+    }
+
+    /// Proves a password and opens a session. The refusal is the same, and costs the same, whatever the cause: unknown name,
+    /// no password, wrong one, or an account that is not active; the audit event says which.
+    ///
+    /// # Errors
+    /// [`Code::SignInFailed`], [`Code::TooManyAttempts`], [`Code::Busy`], [`Code::SetupRequired`].
+    pub async fn sign_in(
+        &self,
+        typed: &str,
+        password: &str,
+        who: &Caller,
+        ip: Option<IpAddr>,
+    ) -> Result<(FreshSession, Session)> {
+        let now = self.clock.now();
+        self.throttle.check(typed, ip, now)?;
+        if password.is_empty() || password.len() > PASSWORD_MAX || password.contains('\0') {
+            self.throttle.failed(typed, ip, now);
+            return Err(sign_in_failed());
+        }
+        let (user, hash) = self.store.read(|view| {
+            if !ops::sessions::has_users(view)? {
+                return Err(Error::new(Code::SetupRequired, "There is no user yet.")
+                    .hint("Open the setup link that the server printed at its start, or create the first user from the shell."));
+            }
+            let user = ops::users::by_name(view, typed)?;
+            let hash = match &user {
+                Some(user) => view.get(&schema::PASSWORDS, &user.id)?.map(|p| p.hash),
+                None => None,
+            };
+            Ok((user, hash))
+        })?;
+        let has_password = hash.is_some();
+        let fits = self.hasher.verify(password.to_owned(), hash).await?;
+        let cause = match &user {
+            None => Some("There is no such user."),
+            Some(_) if !has_password => Some("The user has no password."),
+            Some(_) if !fits => Some("The password does not fit."),
+            Some(user) if user.status != Status::Active => Some("The user is not active."),
+            Some(_) => None,
+        };
+        let (Some(user), None) = (&user, cause) else {
+            self.throttle.failed(typed, ip, now);
+            self.note(Some(self.failed_sign_in(user.as_ref(), cause.unwrap_or_default(), who)?));
+            return Err(sign_in_failed());
+        };
+        let opened = self.open_session(user, "password", who).await.map_err(|e| match e.kind() {
+            Kind::Denied | Kind::NotFound => sign_in_failed(),
+            _ => e,
+        })?;
+        self.throttle.succeeded(typed, ip);
+        Ok(opened)
+    }
+
+    /// Makes the first administrator by the setup code, and signs them in.
+    pub async fn set_up(
+        &self,
+        code: &str,
+        mut new: NewUser,
+        password: &str,
+        who: &Caller,
+    ) -> Result<(FreshSession, Session)> {
+        let now = self.clock.now();
+        self.store.read(|view| ops::sessions::check_setup(view, code, now))?;
+        new.role = Some(crate::model::role::OrgRole::Admin);
+        new.password_hash = Some(self.new_password(password, &[&new.email, &new.name]).await?);
+        let as_setup = Caller { subject: Subject::process(Process::Setup), origin: who.origin.clone() };
+        let code = code.to_owned();
+        let user = self.act(&as_setup, move |cx| ops::sessions::set_up(cx, &code, &new)).await?;
+        self.open_session(&user, "setup", who).await
+    }
+
+    /// A session for somebody whose identity is proven.
+    async fn open_session(&self, user: &User, method: &'static str, who: &Caller) -> Result<(FreshSession, Session)> {
+        let fresh = FreshSession::draw(&self.random)?;
+        let proven = Caller {
+            subject: Subject { actor: Actor::User(user.id), credential: Credential::None },
+            origin: who.origin.clone(),
+        };
+        let (id, secrets) = (user.id, fresh.clone());
+        let session = self.act(&proven, move |cx| ops::sessions::open(cx, id, method, &secrets)).await?;
+        Ok((fresh, session))
+    }
+
+    /// The PHC string of a new password that passes the rules; `own` are the person's names, which must not make it.
+    pub async fn new_password(&self, password: &str, own: &[&str]) -> Result<String> {
+        ops::passwords::check_new(password, own)?;
+        self.hasher.hash(password.to_owned()).await
+    }
+
+    /// Changes the asker's own password after proving the present one; other sessions end.
+    pub async fn change_password(&self, who: &Caller, present: &str, new: &str, ip: Option<IpAddr>) -> Result<()> {
+        let me = self.ask(who, |cx| ops::users::me(cx))?;
+        self.throttle.check(&me.username, ip, self.clock.now())?;
+        let hash = self.store.read(|view| Ok(view.get(&schema::PASSWORDS, &me.id)?.map(|p| p.hash)))?;
+        if present.len() > PASSWORD_MAX || !self.hasher.verify(present.to_owned(), hash).await? {
+            self.throttle.failed(&me.username, ip, self.clock.now());
+            return Err(Error::invalid("The present password does not fit."));
+        }
+        let hash = self.new_password(new, &[&me.username, &me.name, me.email().unwrap_or_default()]).await?;
+        let keep = match &who.subject.credential {
+            Credential::Session(handle) => Some(handle.clone()),
+            _ => None,
+        };
+        self.act(who, move |cx| ops::users::set_password(cx, &me.username, &hash, keep.as_deref())).await
+    }
+
+    fn failed_sign_in(&self, user: Option<&User>, cause: &str, who: &Caller) -> Result<Event> {
+        let now = self.clock.now();
+        Ok(Event {
+            id: EventId::new(now, self.random.ulid_bits()?),
+            at: now,
+            org: user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org),
+            actor: Named::new("anonymous", "", ""),
+            credential: String::new(),
+            origin: who.origin.clone(),
+            action: "user:login".to_owned(),
+            // What an unknown person typed may be a password in the wrong field: it is not kept.
+            target: user.map_or_else(|| Named::new("user", "", ""), ops::user_named),
+            changes: vec![],
+            chain: vec![crate::model::audit::Reason { rule: "password".to_owned(), text: cause.to_owned() }],
+            outcome: Outcome::Failed,
+            count: 1,
+        })
+    }
+
+    /// A setup code for this start, or `None` when a user exists.
+    pub fn renew_setup(&self) -> Result<Option<String>> {
+        let code = self.random.letters(43)?;
+        let (now, stored) = (self.clock.now(), code.clone());
+        let renewed = self.store.write_blocking(move |tx| ops::sessions::renew_setup(tx, &stored, now))?;
+        Ok(renewed.then_some(code))
+    }
+
+    /// Keeps the key of a service account that `who` just made, for the one look the wandb client takes.
+    pub fn keep_for_reveal(&self, who: &Caller, service: crate::model::UserId, key: FreshKey) {
+        let now = self.clock.now();
+        let mut reveals = self.reveals.lock();
+        reveals.retain(|_, (_, until)| *until > now);
+        if reveals.len() < 1_000 {
+            reveals.insert((who.subject.credential.label(), service), (key, now + REVEAL));
+        }
+    }
+
+    /// The key of a service account, once, to the credential that made it within the last minute.
+    pub fn reveal(&self, who: &Caller, service: crate::model::UserId) -> Option<FreshKey> {
+        let now = self.clock.now();
+        let label = who.subject.credential.label();
+        if label.is_empty() {
+            return None;
+        }
+        self.reveals.lock().remove(&(label, service)).filter(|(_, until)| *until > now).map(|(key, _)| key)
+    }
+
+    /// Housekeeping, every few seconds: last uses, counts of refusals, sessions that are over.
+    pub fn tick(&self) {
+        let now = self.clock.now();
+        self.denials.flush(&self.store, now, false);
+        self.flush_uses();
+        self.store.submit(move |tx| ops::sessions::sweep(tx, now).map(drop));
+    }
+
+    /// The last housekeeping, then the store drains.
+    pub fn stop(&self) {
+        self.denials.flush(&self.store, self.clock.now(), true);
+        self.flush_uses();
+        self.store.shutdown();
+    }
+
+    fn flush_uses(&self) {
+        let (keys, sessions) = (stale(&self.uses.keys), stale(&self.uses.sessions));
+        if keys.is_empty() && sessions.is_empty() {
+            return;
+        }
+        self.store.submit(move |tx| {
+            for (id, used) in &keys {
+                // A use must not outlive its key, which may have been revoked since.
+                if tx.get(&schema::API_KEYS, id)?.is_some() {
+                    tx.put(&schema::KEY_USES, &KeyUse { key: id.clone(), at: used.at, ip: used.ip.to_string() })?;
+                }
+            }
+            for (id, used) in &sessions {
+                if tx.get(&schema::SESSIONS, id)?.is_some() {
+                    let used = SessionUse { session: id.clone(), at: used.at, ip: used.ip.to_string() };
+                    tx.put(&schema::SESSION_USES, &used)?;
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Notes a use unless one was noted within the minute.
+fn touch(uses: &Mutex<HashMap<String, Use>>, id: &str, now: Millis, ip: IpAddr) {
+    let mut uses = uses.lock();
+    let room = uses.len() < USES;
+    match uses.get_mut(id) {
+        Some(used) if now - used.at < MINUTE => {}
+        Some(used) => *used = Use { at: now, ip, stale: true },
+        None if room => drop(uses.insert(id.to_owned(), Use { at: now, ip, stale: true })),
+        None => {}
+    }
+}
+
+/// What must be written, at most a thousand; what is older than a minute and written is forgotten.
+fn stale(uses: &Mutex<HashMap<String, Use>>) -> Vec<(String, Use)> {
+    let mut uses = uses.lock();
+    let mut out = vec![];
+    let newest = uses.values().map(|u| u.at).max().unwrap_or(0);
+    uses.retain(|id, used| {
+        if used.stale && out.len() < 1_000 {
+            used.stale = false;
+            out.push((id.clone(), *used));
+        }
+        used.stale || newest - used.at < MINUTE
+    });
+    out
+}
+
+fn sign_in_failed() -> Error {
+    Error::new(Code::SignInFailed, "User name and password do not fit together, or the account is not active.")
+        .hint("Check both. An organization admin can see the reason in the audit log.")
+}

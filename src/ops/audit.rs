@@ -1,0 +1,127 @@
+//! Searching the audit log. It is written nowhere but in [`super::Acting::record`] and [`super::denials`].
+
+use super::Cx;
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::model::audit::{Event, EventId, Outcome};
+use crate::model::name;
+use crate::model::role::Action;
+use crate::policy::Resource;
+use crate::store::{Cursor, Listed, Range, Read, schema};
+
+/// What to look for; absent parts do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Who acted: a username, an address, `shell`, or a printed id.
+    pub actor: Option<String>,
+    /// What it was done to: a username, a team, `team/project`, or a printed id.
+    pub target: Option<String>,
+    /// `object:operation`, or an object alone.
+    pub action: Option<String>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// From when on.
+    pub since: Option<Millis>,
+    /// Before when.
+    pub until: Option<Millis>,
+    /// Continues a search.
+    pub after: Option<Cursor>,
+    /// How many at most (1 to 1,000).
+    pub limit: usize,
+}
+
+/// How many rows one search reads at most; a narrow search over a long log goes on by its cursor.
+const WALK: usize = 20_000;
+
+/// Events of the asker's organization, newest first.
+pub fn search<V: Read>(cx: &Cx<V>, search: &Search) -> Result<Listed<Event>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::AuditRead, Resource::Org(org))?;
+    let limit = search.limit.clamp(1, 1_000);
+    let (actor, target) = (handle(cx.view(), search.actor.as_deref())?, handle(cx.view(), search.target.as_deref())?);
+    let fits = |e: &Event| {
+        e.org == org
+            && actor.as_ref().is_none_or(|a| e.actor.handle() == *a)
+            && target.as_ref().is_none_or(|t| e.target.handle() == *t)
+            && search.outcome.is_none_or(|o| e.outcome == o)
+            && search.since.is_none_or(|t| e.at >= t)
+            && search.until.is_none_or(|t| e.at < t)
+            && search.action.as_deref().is_none_or(|a| e.action == a || e.action.split(':').next() == Some(a))
+    };
+    let (mut found, mut cursor, mut walked) = (vec![], search.after.clone(), 0);
+    loop {
+        let mut range = Range::all().desc().after(cursor).limit(limit.min(200));
+        let page = match (&actor, &target) {
+            (Some(a), _) => cx.view().list_by(&schema::EVENTS_BY_ACTOR, range.under(&(a.clone(),)))?,
+            (None, Some(t)) => cx.view().list_by(&schema::EVENTS_BY_TARGET, range.under(&(t.clone(),)))?,
+            (None, None) => {
+                if let Some(until) = search.until {
+                    range = range.until(&EventId::new(until, 0));
+                }
+                cx.view().list(&schema::EVENTS, range)?
+            }
+        };
+        walked += page.items.len();
+        let too_old = search.since.is_some_and(|t| page.items.last().is_some_and(|e| e.at < t));
+        for event in page.items {
+            if !fits(&event) {
+                continue;
+            }
+            found.push(event);
+            if found.len() == limit {
+                let next = continue_after(&found, &actor, &target);
+                return Ok(Listed { items: found, next });
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() || too_old {
+            return Ok(Listed { items: found, next: None });
+        }
+        if walked >= WALK {
+            return Ok(Listed { items: found, next: cursor });
+        }
+    }
+}
+
+/// The place behind the last event found, in the index the search walks.
+fn continue_after(found: &[Event], actor: &Option<String>, target: &Option<String>) -> Option<Cursor> {
+    let last = found.last()?;
+    Some(match (actor, target) {
+        (Some(a), _) => Cursor::at(&(a.clone(), last.id)),
+        (None, Some(t)) => Cursor::at(&(t.clone(), last.id)),
+        (None, None) => Cursor::at(&last.id),
+    })
+}
+
+/// One event by its id.
+pub fn get<V: Read>(cx: &Cx<V>, id: &str) -> Result<Event> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::AuditRead, Resource::Org(org))?;
+    let id = EventId::parse(id).ok_or_else(|| Error::not_found("There is no such event."))?;
+    cx.view()
+        .get(&schema::EVENTS, &id)?
+        .filter(|e| e.org == org)
+        .ok_or_else(|| Error::not_found("There is no such event."))
+}
+
+/// What was typed to the handle that events are indexed by.
+fn handle(view: &impl Read, typed: Option<&str>) -> Result<Option<String>> {
+    let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
+    if let Some((entity, project)) = typed.split_once('/') {
+        if let Ok(found) = super::projects::must_exist(view, entity, project) {
+            return Ok(Some(found.id.to_string()));
+        }
+    }
+    if let Some(user) = super::users::by_name(view, typed)? {
+        return Ok(Some(user.id.to_string()));
+    }
+    if let Some(team) = super::teams::by_name(view, typed)? {
+        return Ok(Some(team.id.to_string()));
+    }
+    Ok(Some(match typed {
+        "shell" | "setup" => format!("system/{typed}"),
+        "anonymous" => "anonymous/".to_owned(),
+        other if other.contains(':') => other.to_owned(),
+        other => name::fold(other),
+    }))
+}

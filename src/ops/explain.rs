@@ -1,0 +1,79 @@
+//! "Why?": the decision about anybody, with its whole reason chain, computed by the very code that enforces. About oneself
+//! everyone may ask; about others it takes `decision:evaluate`.
+
+use super::{Cx, absent, or_absent};
+use crate::error::{Error, Result};
+use crate::model::Entity;
+use crate::model::audit::Reason;
+use crate::model::role::{Action, Level};
+use crate::policy::{Actor, Credential, Resource, Subject, decide};
+use crate::store::Read;
+use serde::Serialize;
+
+/// A decision as people and scripts read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Whether.
+    pub allowed: bool,
+    /// Whether the subject may know that the resource exists.
+    pub visible: bool,
+    /// The rules consulted; the last one settled it.
+    pub chain: Vec<Reason>,
+}
+
+/// The decision about `subject` (username or address) doing `action` on `resource`: `TEAM`, `TEAM/PROJECT`, `user:NAME`, or
+/// nothing or the organization's name for the organization.
+pub fn explain<V: Read>(cx: &Cx<V>, subject: &str, action: &str, resource: &str) -> Result<Explanation> {
+    let action = Action::parse(action)?;
+    let user = super::users::by_name(cx.view(), subject)?;
+    let oneself = user.as_ref().is_some_and(|u| cx.subject().user() == Some(u.id));
+    if !oneself {
+        // Asked before anything is said about who exists.
+        let _grant = cx.allow(Action::DecisionEvaluate, Resource::Org(cx.org()?))?;
+    }
+    let user = user.ok_or_else(|| absent("user", subject))?;
+    let found = resolve(cx, action, resource)?;
+    let asked = Subject { actor: Actor::User(user.id), credential: Credential::None };
+    let facts = cx.facts(&asked, found)?;
+    let decision = decide(&facts, action);
+    if oneself && !decision.visible() {
+        // To the asker a hidden thing looks absent here as everywhere.
+        return Err(absent("resource", resource));
+    }
+    Ok(Explanation { allowed: decision.allowed(), visible: decision.visible(), chain: decision.reasons(&facts) })
+}
+
+fn resolve<V: Read>(cx: &Cx<V>, action: Action, typed: &str) -> Result<Resource> {
+    let typed = typed.trim().trim_matches('/');
+    if let Some(name) = typed.strip_prefix("user:") {
+        let user = super::users::by_name(cx.view(), name)?.ok_or_else(|| absent("user", name))?;
+        return Ok(Resource::User(user.id));
+    }
+    if let Some((entity, project)) = typed.split_once('/') {
+        return super::projects::must_exist(cx.view(), entity, project).map(|p| Resource::Project(p.id));
+    }
+    let org = cx.org()?;
+    let org_name = super::settings::org_name(cx.view(), org)?;
+    if typed.is_empty()
+        || (action.level() == Level::Org && crate::model::name::fold(typed) == crate::model::name::fold(&org_name))
+    {
+        return Ok(Resource::Org(org));
+    }
+    let (entity, _) = super::projects::entity_by_name(cx.view(), typed)?.ok_or_else(|| absent("resource", typed))?;
+    Ok(match (action.level(), entity) {
+        (Level::User, Entity::Person(id)) => Resource::User(id),
+        (Level::Org, _) => {
+            return Err(Error::invalid(format!(
+                "{} applies to the organization; leave the resource out.",
+                action.as_str()
+            )));
+        }
+        _ => Resource::Entity(entity),
+    })
+}
+
+/// For a page that draws a button: whether the asker may, and if not the sentence why, by the same code.
+pub fn why_not<V: Read>(cx: &Cx<V>, action: Action, resource: Resource) -> Result<Option<String>> {
+    let (decision, facts) = or_absent(cx.decide(action, resource), "resource", "")?;
+    Ok((!decision.allowed()).then(|| decision.last(&facts)))
+}

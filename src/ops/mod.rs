@@ -1,0 +1,303 @@
+//! Use-cases: one public function per thing a person can do. Each takes a [`Cx`], asks the policy through [`Cx::allow`],
+//! writes with the [`Grant`] it gets, and records the audit event with it; the surfaces only translate.
+//!
+//! - A [`Cx`] can read and ask. Over a snapshot ([`Asking`]) that is all it can.
+//! - A [`Grant`] is a positive decision about one action on one resource, and the only thing with which an [`Acting`] can
+//!   write an audited table. [`Acting::record`] consumes it into the event; a transaction that wrote without an event fails.
+//! - A refusal is noted in the [`Cx`]; [`crate::app::App`] writes it to the audit log after the transaction is rolled back.
+//!
+//! Closures over a [`Cx`] are synchronous and may run again: network, hashing and randomness for secrets happen outside.
+
+pub mod audit;
+pub mod bootstrap;
+pub mod credentials;
+pub mod denials;
+pub mod explain;
+pub mod passwords;
+pub mod projects;
+pub mod sessions;
+pub mod settings;
+pub mod teams;
+pub mod throttle;
+pub mod users;
+
+use crate::clock::Millis;
+use crate::config::settings::Settings;
+use crate::error::{Code, Error, Result};
+use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason};
+use crate::model::role::Action;
+use crate::model::team::HOME;
+use crate::model::{Entity, OrgId};
+use crate::policy::{Actor, Decision, Facts, Resource, Subject, What, Who, decide, facts};
+use crate::store::{Read, Snapshot, Tx, schema};
+use crate::store::{Record, Table};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// Who asks, and from where. Made by `http/auth.rs`, the control socket, or a job.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub subject: Subject,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl Caller {
+    /// A part of the server, from nowhere in particular.
+    pub fn process(process: crate::policy::Process) -> Self {
+        Caller { subject: Subject::process(process), origin: Origin::default() }
+    }
+}
+
+/// What a use-case needs beside the store, fixed for the length of one call, so that a re-run gives the same result.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// The present.
+    pub now: Millis,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// 80 random bits from which event ids are counted.
+    pub entropy: u128,
+}
+
+/// A reading use-case's context.
+pub type Asking<'a> = Cx<'a, &'a Snapshot>;
+/// A writing use-case's context.
+pub type Acting<'a> = Cx<'a, &'a mut Tx>;
+
+/// What a use-case holds: the view it reads, who asks, and the surroundings.
+pub struct Cx<'a, V> {
+    view: V,
+    caller: &'a Caller,
+    env: &'a Env,
+    refusal: RefCell<Option<Event>>,
+    events: Cell<u32>,
+}
+
+/// A positive decision about one action on one resource: the only thing that can write.
+#[derive(Debug)]
+#[must_use = "a grant that is not recorded leaves a change without its event"]
+pub struct Grant {
+    org: OrgId,
+    action: Action,
+    target: Named,
+    chain: Vec<Reason>,
+}
+
+impl<'a, V: Read> Cx<'a, V> {
+    /// A context over `view`.
+    pub fn new(view: V, caller: &'a Caller, env: &'a Env) -> Self {
+        Cx { view, caller, env, refusal: RefCell::new(None), events: Cell::new(0) }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Millis {
+        self.env.now
+    }
+
+    /// Who asks.
+    pub fn subject(&self) -> &Subject {
+        &self.caller.subject
+    }
+
+    /// Who asks, from where.
+    pub fn caller(&self) -> &Caller {
+        self.caller
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.env.settings
+    }
+
+    /// The organization the asker acts in: the first of a user's own, else the instance's.
+    pub fn org(&self) -> Result<OrgId> {
+        match self.subject().user() {
+            Some(id) => {
+                Ok(self.view.get(&schema::USERS, &id)?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME))
+            }
+            None => Ok(HOME),
+        }
+    }
+
+    /// Reads for the modules of `ops`.
+    pub(crate) fn view(&self) -> &V {
+        &self.view
+    }
+
+    /// The decision on `action` about `resource` with the facts it was made on; changes and notes nothing.
+    pub fn decide(&self, action: Action, resource: Resource) -> Result<(Decision, Facts)> {
+        let facts = self.facts(self.subject(), resource)?;
+        Ok((decide(&facts, action), facts))
+    }
+
+    /// The facts about another subject, for explaining.
+    pub(crate) fn facts(&self, subject: &Subject, resource: Resource) -> Result<Facts> {
+        facts::load(&self.view, subject, resource, self.env.settings.members_may_create_teams())
+    }
+
+    /// Whether the asker may; for filtering lists and drawing pages. A resource that is gone is refused.
+    pub fn can(&self, action: Action, resource: Resource) -> Result<bool> {
+        match self.decide(action, resource) {
+            Ok((decision, _)) => Ok(decision.allowed()),
+            Err(e) if e.code() == Code::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The grant for `action` on `resource`, or the refusal with the rule that settled it.
+    ///
+    /// # Errors
+    /// [`Code::Denied`], shown or hidden as the policy says; the refusal is noted for the audit log.
+    pub fn allow(&self, action: Action, resource: Resource) -> Result<Grant> {
+        let (decision, facts) = self.decide(action, resource)?;
+        self.settle(&decision, &facts, resource)
+    }
+
+    /// Turns a decision into a grant or a noted refusal.
+    fn settle(&self, decision: &Decision, facts: &Facts, resource: Resource) -> Result<Grant> {
+        let (org, target) = (self.org_of(resource)?, named(&facts.what));
+        let chain = decision.reasons(facts);
+        if decision.allowed() {
+            return Ok(Grant { org, action: decision.action(), target, chain });
+        }
+        *self.refusal.borrow_mut() =
+            Some(self.event(org, decision.action().as_str(), target, vec![], chain, Outcome::Denied)?);
+        if matches!(facts.who, Who::Anonymous) {
+            return Err(Error::new(Code::Unauthenticated, "You are not signed in.")
+                .hint("Sign in, or send an API key as the Basic password or as a Bearer token."));
+        }
+        if !decision.visible() {
+            return Err(Error::denied("There is no such thing, or you may not see it.", false));
+        }
+        let error = Error::denied(format!("Denied: {}", decision.last(facts)), true);
+        Err(match decision.next_step(facts) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+
+    fn org_of(&self, resource: Resource) -> Result<OrgId> {
+        Ok(match resource {
+            Resource::Org(id) => id,
+            Resource::Entity(Entity::Team(id)) => self.view.get(&schema::TEAMS, &id)?.map_or(HOME, |t| t.org),
+            Resource::Project(id) => self.view.get(&schema::PROJECTS, &id)?.map_or(HOME, |p| p.org),
+            Resource::User(id) | Resource::Entity(Entity::Person(id)) => {
+                self.view.get(&schema::USERS, &id)?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME)
+            }
+        })
+    }
+
+    /// An event by the asker, now.
+    fn event(
+        &self,
+        org: OrgId,
+        action: &str,
+        target: Named,
+        changes: Vec<Change>,
+        chain: Vec<Reason>,
+        outcome: Outcome,
+    ) -> Result<Event> {
+        let n = self.events.get();
+        self.events.set(n + 1);
+        Ok(Event {
+            id: EventId::new(self.env.now, self.env.entropy.wrapping_add(u128::from(n))),
+            at: self.env.now,
+            org,
+            actor: self.actor()?,
+            credential: self.subject().credential.label(),
+            origin: self.caller.origin.clone(),
+            action: action.to_owned(),
+            target,
+            changes,
+            chain,
+            outcome,
+            count: 1,
+        })
+    }
+
+    fn actor(&self) -> Result<Named> {
+        Ok(match self.subject().actor {
+            Actor::Anonymous => Named::new("anonymous", "", ""),
+            Actor::Process(process) => Named::new("system", "", process.as_str()),
+            Actor::User(id) => match self.view.get(&schema::USERS, &id)? {
+                Some(user) => user_named(&user),
+                None => Named::new("user", id, ""),
+            },
+        })
+    }
+
+    /// The refusal noted last, for the audit log.
+    pub(crate) fn take_refusal(&self) -> Option<Event> {
+        self.refusal.borrow_mut().take()
+    }
+}
+
+impl Acting<'_> {
+    /// Writes a row under a grant.
+    pub(crate) fn put<R: Record>(&mut self, _grant: &Grant, table: &Table<R>, value: &R) -> Result<()> {
+        self.view.put(table, value)
+    }
+
+    /// Removes a row under a grant; gives what was there.
+    pub(crate) fn delete<R: Record>(&mut self, _grant: &Grant, table: &Table<R>, key: &R::Key) -> Result<Option<R>> {
+        self.view.delete(table, key)
+    }
+
+    /// The transaction, for rows that need no grant (sessions, uses) and for sequences.
+    pub(crate) fn tx(&mut self) -> &mut Tx {
+        self.view
+    }
+
+    /// Writes the event of a change and uses the grant up.
+    pub(crate) fn record(&mut self, grant: Grant, changes: Vec<Change>) -> Result<()> {
+        let target = grant.target.clone();
+        self.record_on(grant, target, changes)
+    }
+
+    /// The same, where the target is what the change made rather than what was asked about.
+    pub(crate) fn record_on(&mut self, grant: Grant, target: Named, changes: Vec<Change>) -> Result<()> {
+        let event = self.event(grant.org, grant.action.as_str(), target, changes, grant.chain, Outcome::Done)?;
+        self.write_event(&event)
+    }
+
+    fn write_event(&mut self, event: &Event) -> Result<()> {
+        self.view.put(&schema::EVENTS, event)?;
+        self.view.note_event();
+        Ok(())
+    }
+}
+
+/// A field that changed, or nothing where it did not.
+pub(crate) fn changed(field: &str, from: Option<&str>, to: Option<&str>) -> Option<Change> {
+    (from != to).then(|| Change { field: field.to_owned(), from: from.map(str::to_owned), to: to.map(str::to_owned) })
+}
+
+/// Kind, id and name of a user for events.
+pub(crate) fn user_named(user: &crate::model::user::User) -> Named {
+    Named::new(if user.is_service() { "service" } else { "user" }, user.id, user.username.clone())
+}
+
+fn named(what: &What) -> Named {
+    match what {
+        What::Org { id, name } => Named::new("organization", id, name.clone()),
+        What::User { id, username, is_service, .. } => {
+            Named::new(if *is_service { "service" } else { "user" }, id, username.clone())
+        }
+        What::Team { id, name, .. } => Named::new("team", id, name.clone()),
+        What::Namespace { owner, name } => Named::new("user", owner, name.clone()),
+        What::Project { id, name, entity_name, .. } => Named::new("project", id, format!("{entity_name}/{name}")),
+    }
+}
+
+/// What an absent or hidden thing looks like, the same for both, naming only what the asker typed.
+pub(crate) fn absent(kind: &str, typed: &str) -> Error {
+    let typed: String = typed.chars().take(60).filter(|c| !c.is_control()).collect();
+    Error::not_found(format!("There is no {kind} '{typed}', or you may not see it."))
+}
+
+/// Makes a hidden refusal say what absence would say about what was typed.
+pub(crate) fn or_absent<T>(result: Result<T>, kind: &str, typed: &str) -> Result<T> {
+    result.map_err(|e| if e.kind() == crate::error::Kind::NotFound { absent(kind, typed) } else { e })
+}

@@ -1,0 +1,129 @@
+//! Password hashing off the async threads: a few threads of lower priority behind a bounded queue, so that a storm of
+//! sign-ins slows sign-ins and nothing else. Also the rules a new password must pass.
+
+use crate::crypto::{self, Random};
+use crate::error::{Code, Error, Result};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// The longest password, in bytes, checked before any hashing.
+pub const PASSWORD_MAX: usize = 512;
+/// The shortest password, in characters.
+pub const PASSWORD_MIN: usize = 10;
+/// How many hashes may wait.
+const QUEUE: usize = 128;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The hashing threads.
+pub struct Hasher {
+    queue: SyncSender<Work>,
+    random: Random,
+    decoy: String,
+}
+
+impl Hasher {
+    /// Starts `threads` of them.
+    pub fn start(threads: usize, random: Random) -> Result<Self> {
+        let (queue, work) = sync_channel::<Work>(QUEUE);
+        let work = Arc::new(Mutex::new(work));
+        for n in 0..threads.max(1) {
+            let work = Arc::clone(&work);
+            std::thread::Builder::new()
+                .name(format!("hash-{n}"))
+                .spawn(move || run(&work))
+                .map_err(|e| Error::internal(format!("a hashing thread cannot start: {e}")))?;
+        }
+        // What an unknown user's password is checked against: the same work, and nothing fits it.
+        let decoy = crypto::hash_password(&random.letters(40)?, &random)?;
+        Ok(Hasher { queue, random, decoy })
+    }
+
+    /// The PHC string of a new password.
+    pub async fn hash(&self, password: String) -> Result<String> {
+        let random = self.random.clone();
+        self.run(move || crypto::hash_password(&password, &random)).await?
+    }
+
+    /// Whether `password` fits `hash`; without a hash the same work is done and the answer is no.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        Ok(self.run(move || crypto::verify_password(&password, &hash)).await? && known)
+    }
+
+    async fn run<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let (answer, outcome) = oneshot::channel();
+        let work: Work = Box::new(move || drop(answer.send(f())));
+        match self.queue.try_send(work) {
+            Ok(()) => outcome.await.map_err(|_| Error::internal("a hashing thread died")),
+            Err(TrySendError::Full(_)) => Err(Error::new(Code::Busy, "Too many sign-ins are waiting.")
+                .hint("Try again in a moment.")
+                .retry_after(2)),
+            Err(TrySendError::Disconnected(_)) => Err(Error::internal("the hashing threads are gone")),
+        }
+    }
+}
+
+fn run(work: &Mutex<Receiver<Work>>) {
+    // Everything else a machine of few cores does goes first; a refusal to be nicer is no reason not to work.
+    if let Err(e) = rustix::process::nice(5) {
+        tracing::debug!(error = %e, "hashing threads keep the normal priority");
+    }
+    loop {
+        let next = match work.lock() {
+            Ok(queue) => queue.recv(),
+            Err(_) => return,
+        };
+        match next {
+            Ok(work) => work(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Checks a new password: [`PASSWORD_MIN`] characters, [`PASSWORD_MAX`] bytes, hard enough to guess, and not made of the
+/// person's own names (NIST SP 800-63B §5.1.1.2).
+pub fn check_new(password: &str, own: &[&str]) -> Result<()> {
+    if password.len() > PASSWORD_MAX {
+        return Err(Error::new(Code::WeakPassword, format!("The password is longer than {PASSWORD_MAX} bytes.")));
+    }
+    if password.contains('\0') {
+        return Err(Error::new(Code::WeakPassword, "The password holds a character that no keyboard types."));
+    }
+    if password.chars().count() < PASSWORD_MIN {
+        return Err(Error::new(Code::WeakPassword, format!("The password is shorter than {PASSWORD_MIN} characters."))
+            .hint("Three or four unrelated words make a good one."));
+    }
+    let estimate = zxcvbn::zxcvbn(password, own);
+    if estimate.score() < zxcvbn::Score::Three {
+        return Err(Error::new(Code::WeakPassword, "The password is too easy to guess.")
+            .hint("Three or four unrelated words make a good one."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hashing_threads_hash_and_verify() {
+        let hasher = Hasher::start(1, Random::system()).unwrap();
+        let hash = hasher.hash("four unrelated words".into()).await.unwrap();
+        assert!(hasher.verify("four unrelated words".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify("four unrelated word".into(), Some(hash)).await.unwrap());
+        assert!(!hasher.verify("anything".into(), None).await.unwrap());
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_before_hashing() {
+        for bad in ["short", "password1234", "1234567890", &"x".repeat(513), "ab\0defghijklm"] {
+            assert_eq!(check_new(bad, &[]).unwrap_err().code(), Code::WeakPassword, "{bad}");
+        }
+        assert!(check_new("anamaria-lopez", &["anamaria-lopez"]).is_err());
+        check_new("plover ketch amber vault", &["ana"]).unwrap();
+    }
+}

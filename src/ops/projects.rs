@@ -1,0 +1,331 @@
+//! Projects: create, find, list, change who can reach them, invite to restricted ones, delete.
+//! Lists and single reads share one predicate, `project:read`.
+
+use super::{Acting, Cx, absent, changed, or_absent};
+use crate::error::{Code, Error, Result};
+use crate::model::audit::Named;
+use crate::model::name;
+use crate::model::project::{Project, ProjectMember, Visibility};
+use crate::model::role::Action;
+use crate::model::user::User;
+use crate::model::{Entity, ProjectId, UserId};
+use crate::policy::Resource;
+use crate::store::{Listed, Range};
+use crate::store::{Read, schema};
+
+/// What it takes to make a project.
+#[derive(Clone, Debug)]
+pub struct NewProject {
+    /// The team's or person's name; the asker's default entity when absent.
+    pub entity: Option<String>,
+    /// The project's name.
+    pub name: String,
+    /// Who can reach it; the team when absent.
+    pub visibility: Option<Visibility>,
+    /// Usernames or addresses of team members to invite, for a restricted one.
+    pub members: Vec<String>,
+}
+
+/// Creates a project. Its maker owns it and, where it is restricted, is in it.
+///
+/// # Errors
+/// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::NotAMember`], [`Code::Denied`].
+pub fn create(cx: &mut Acting, new: &NewProject) -> Result<Project> {
+    let (entity, entity_name) = entity_or_default(cx, new.entity.as_deref())?;
+    let grant = or_absent(cx.allow(Action::ProjectCreate, Resource::Entity(entity)), "team", &entity_name)?;
+    name::check_project_name(&new.name)?;
+    let visibility = new.visibility.unwrap_or(Visibility::Team);
+    if matches!(entity, Entity::Person(_)) && visibility == Visibility::Restricted {
+        return Err(Error::invalid("A personal project has no team to choose members from. Use team, public or open."));
+    }
+    if find(cx.view(), entity, &new.name)?.is_some() {
+        return Err(Error::new(
+            Code::NameTaken,
+            format!("There is a project '{}' in {entity_name} already.", new.name),
+        ));
+    }
+    let org = match entity {
+        Entity::Team(id) => cx.view().get(&schema::TEAMS, &id)?.ok_or_else(|| absent("team", &entity_name))?.org,
+        Entity::Person(_) => cx.org()?,
+    };
+    let project = Project {
+        id: ProjectId(cx.tx().next_id(schema::PROJECT_IDS)?),
+        org,
+        entity,
+        name: new.name.clone(),
+        visibility,
+        owner: cx.subject().user(),
+        description: String::new(),
+        created_at: cx.now(),
+        version: 1,
+    };
+    cx.put(&grant, &schema::PROJECTS, &project)?;
+    let mut changes: Vec<_> =
+        [changed("name", None, Some(&project.name)), changed("visibility", None, Some(visibility.as_str()))]
+            .into_iter()
+            .flatten()
+            .collect();
+    if visibility == Visibility::Restricted {
+        let mut first: Vec<User> = vec![];
+        if let Some(id) = cx.subject().user() {
+            first.extend(cx.view().get(&schema::USERS, &id)?);
+        }
+        for typed in &new.members {
+            first.push(team_member(cx.view(), &project, typed)?);
+        }
+        for user in first {
+            let since_at = cx.now();
+            cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: project.id, user: user.id, since_at })?;
+            changes.extend(changed("invited", None, Some(&user.username)));
+        }
+    }
+    cx.record_on(grant, Named::new("project", project.id, format!("{entity_name}/{}", project.name)), changes)?;
+    Ok(project)
+}
+
+/// A project by entity and name as typed, for somebody who may read it.
+pub fn get<V: Read>(cx: &Cx<V>, entity: &str, project: &str) -> Result<Project> {
+    let found = must_exist(cx.view(), entity, project)?;
+    let _grant =
+        or_absent(cx.allow(Action::ProjectRead, Resource::Project(found.id)), "project", &path(entity, project))?;
+    Ok(found)
+}
+
+/// Where a thing without an entity goes: the asker's default team, else the personal namespace.
+pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
+    let user = super::users::me(cx)?;
+    if let Some(team) = user.default_team {
+        if let Some(team) = cx.view().get(&schema::TEAMS, &team)? {
+            return Ok((Entity::Team(team.id), team.name));
+        }
+    }
+    Ok((Entity::Person(user.id), user.username))
+}
+
+/// The projects of a team or person that the asker may read, by name.
+pub fn list<V: Read>(cx: &Cx<V>, entity: Option<&str>, range: Range) -> Result<Listed<Project>> {
+    let (entity, _) = entity_or_default(cx, entity)?;
+    let mut page = rows(cx.view(), entity, range)?;
+    let mut readable = Vec::with_capacity(page.items.len());
+    for project in page.items {
+        if cx.can(Action::ProjectRead, Resource::Project(project.id))? {
+            readable.push(project);
+        }
+    }
+    page.items = readable;
+    Ok(page)
+}
+
+/// Every project the asker may read through a team, an own namespace or an open visibility, with its entity's name; cut at
+/// `at_most`, by entity and name.
+pub fn reachable<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<(String, Project)>> {
+    let me = super::users::me(cx)?;
+    let mut entities = vec![(Entity::Person(me.id), me.username.clone())];
+    entities.extend(super::teams::mine(cx)?.into_iter().map(|(t, _)| (Entity::Team(t.id), t.name)));
+    let mut out: Vec<(String, Project)> = vec![];
+    for (entity, entity_name) in entities {
+        for project in rows(cx.view(), entity, Range::all().limit(at_most))?.items {
+            if cx.can(Action::ProjectRead, Resource::Project(project.id))? {
+                out.push((entity_name.clone(), project));
+            }
+        }
+    }
+    let open = cx.view().list_by(&schema::OPEN_PROJECTS, Range::all().under(&(cx.org()?,)).limit(at_most))?;
+    for project in open.items {
+        if !out.iter().any(|(_, p)| p.id == project.id) && cx.can(Action::ProjectRead, Resource::Project(project.id))? {
+            out.push((entity_name(cx.view(), project.entity)?, project));
+        }
+    }
+    out.sort_by_cached_key(|(entity, p)| (name::fold(entity), name::fold(&p.name)));
+    out.truncate(at_most);
+    Ok(out)
+}
+
+/// Changes who can reach a project. A restricted one can only become a team project; whoever restricts it stays in it.
+pub fn set_visibility(cx: &mut Acting, entity: &str, project: &str, visibility: Visibility) -> Result<Project> {
+    let mut found = must_exist(cx.view(), entity, project)?;
+    let grant = or_absent(
+        cx.allow(Action::ProjectUpdateVisibility, Resource::Project(found.id)),
+        "project",
+        &path(entity, project),
+    )?;
+    let old = found.visibility;
+    if old == visibility {
+        return Ok(found);
+    }
+    if old == Visibility::Restricted && visibility != Visibility::Team {
+        return Err(Error::invalid("A restricted project can only become a team project.")
+            .hint("Make it a team project first; then its visibility can be widened."));
+    }
+    if visibility == Visibility::Restricted {
+        if matches!(found.entity, Entity::Person(_)) {
+            return Err(Error::invalid("A personal project has no team to choose members from."));
+        }
+        for id in [cx.subject().user(), found.owner].into_iter().flatten() {
+            let since_at = cx.now();
+            if in_team(cx.view(), &found, id)? && cx.view().get(&schema::PROJECT_MEMBERS, &(found.id, id))?.is_none() {
+                cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: found.id, user: id, since_at })?;
+            }
+        }
+    }
+    found.visibility = visibility;
+    found.version += 1;
+    cx.put(&grant, &schema::PROJECTS, &found)?;
+    cx.record(grant, changed("visibility", Some(old.as_str()), Some(visibility.as_str())).into_iter().collect())?;
+    Ok(found)
+}
+
+/// Sets a project's one-line description.
+pub fn describe(cx: &mut Acting, entity: &str, project: &str, description: &str) -> Result<Project> {
+    let mut found = must_exist(cx.view(), entity, project)?;
+    let grant =
+        or_absent(cx.allow(Action::ProjectUpdate, Resource::Project(found.id)), "project", &path(entity, project))?;
+    let description = name::check_text("description", description, name::TEXT_MAX)?;
+    let change = changed("description", Some(&found.description), Some(&description));
+    if change.is_none() {
+        return Ok(found);
+    }
+    found.description = description;
+    found.version += 1;
+    cx.put(&grant, &schema::PROJECTS, &found)?;
+    cx.record(grant, change.into_iter().collect())?;
+    Ok(found)
+}
+
+/// Invites a member of the team to a restricted project.
+pub fn add_member(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Result<()> {
+    let found = must_exist(cx.view(), entity, project)?;
+    let grant = allow_members(cx, &found, entity, project)?;
+    let user = team_member(cx.view(), &found, who)?;
+    invite(cx, grant, &found, &user)
+}
+
+/// A team admin joins a restricted project of the team.
+pub fn join(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
+    let found = must_exist(cx.view(), entity, project)?;
+    let grant =
+        or_absent(cx.allow(Action::ProjectJoin, Resource::Project(found.id)), "project", &path(entity, project))?;
+    let user = super::users::me(cx)?;
+    invite(cx, grant, &found, &user)
+}
+
+fn invite(cx: &mut Acting, grant: super::Grant, found: &Project, user: &User) -> Result<()> {
+    if found.visibility != Visibility::Restricted {
+        return Err(Error::invalid("Only a restricted project has invited members."));
+    }
+    if cx.view().get(&schema::PROJECT_MEMBERS, &(found.id, user.id))?.is_some() {
+        return Ok(());
+    }
+    let since_at = cx.now();
+    cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: found.id, user: user.id, since_at })?;
+    cx.record(grant, changed("invited", None, Some(&user.username)).into_iter().collect())
+}
+
+/// Takes somebody out of a restricted project.
+pub fn remove_member(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Result<()> {
+    let found = must_exist(cx.view(), entity, project)?;
+    let grant = allow_members(cx, &found, entity, project)?;
+    let user = super::users::by_name(cx.view(), who)?.ok_or_else(|| absent("user", who))?;
+    if cx.delete(&grant, &schema::PROJECT_MEMBERS, &(found.id, user.id))?.is_none() {
+        return Err(Error::new(Code::NotAMember, format!("{} is not in the project.", user.username)));
+    }
+    cx.record(grant, changed("invited", Some(&user.username), None).into_iter().collect())
+}
+
+/// The people and service accounts invited to a restricted project, for those who may read it.
+pub fn members<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Vec<User>> {
+    let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
+    let mut out = vec![];
+    for row in cx.view().all::<ProjectMember, _>(&schema::PROJECT_MEMBERS, &(project.id,))? {
+        out.extend(cx.view().get(&schema::USERS, &row.user)?);
+    }
+    out.sort_by_cached_key(|u| name::fold(&u.username));
+    Ok(out)
+}
+
+/// Deletes a project with its invitations.
+pub fn delete(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
+    let found = must_exist(cx.view(), entity, project)?;
+    let grant =
+        or_absent(cx.allow(Action::ProjectDelete, Resource::Project(found.id)), "project", &path(entity, project))?;
+    for row in cx.view().all::<ProjectMember, _>(&schema::PROJECT_MEMBERS, &(found.id,))? {
+        cx.delete(&grant, &schema::PROJECT_MEMBERS, &(row.project, row.user))?;
+    }
+    cx.delete(&grant, &schema::PROJECTS, &found.id)?;
+    cx.record(grant, changed("name", Some(&found.name), None).into_iter().collect())
+}
+
+fn allow_members(cx: &Acting, found: &Project, entity: &str, project: &str) -> Result<super::Grant> {
+    or_absent(cx.allow(Action::ProjectUpdateMember, Resource::Project(found.id)), "project", &path(entity, project))
+}
+
+/// A team's or person's name to the entity; the asker's default where none is given. No check of rights.
+pub(crate) fn entity_or_default<V: Read>(cx: &Cx<V>, typed: Option<&str>) -> Result<(Entity, String)> {
+    let Some(typed) = typed.filter(|t| !t.is_empty()) else { return default_entity(cx) };
+    entity_by_name(cx.view(), typed)?.ok_or_else(|| absent("team", typed))
+}
+
+/// A team or a person's namespace by folded name; no check of rights.
+pub(crate) fn entity_by_name(view: &impl Read, typed: &str) -> Result<Option<(Entity, String)>> {
+    if let Some(team) = super::teams::by_name(view, typed)? {
+        return Ok(Some((Entity::Team(team.id), team.name)));
+    }
+    let user = view.find(&schema::USER_BY_NAME, &name::fold(typed))?.filter(|u| !u.is_service());
+    Ok(user.map(|u| (Entity::Person(u.id), u.username)))
+}
+
+/// The name of a team or person; no check of rights.
+pub(crate) fn entity_name(view: &impl Read, entity: Entity) -> Result<String> {
+    Ok(match entity {
+        Entity::Team(id) => view.get(&schema::TEAMS, &id)?.map(|t| t.name),
+        Entity::Person(id) => view.get(&schema::USERS, &id)?.map(|u| u.username),
+    }
+    .unwrap_or_default())
+}
+
+/// A project by typed names; no check of rights.
+pub(crate) fn must_exist(view: &impl Read, entity: &str, project: &str) -> Result<Project> {
+    let missing = || absent("project", &path(entity, project));
+    let (entity, _) = entity_by_name(view, entity)?.ok_or_else(missing)?;
+    find(view, entity, project)?.ok_or_else(missing)
+}
+
+fn find(view: &impl Read, entity: Entity, project: &str) -> Result<Option<Project>> {
+    if project.len() > 4 * name::NAME_MAX {
+        return Ok(None);
+    }
+    view.find(&schema::PROJECT_BY_NAME, &(entity.number(), name::fold(project)))
+}
+
+/// All projects of an entity, by name.
+pub(super) fn rows(view: &impl Read, entity: Entity, range: Range) -> Result<Listed<Project>> {
+    view.list_by(&schema::PROJECT_BY_NAME, range.under(&(entity.number(),)))
+}
+
+/// The restricted projects a user is invited to.
+pub(super) fn invitations_of(view: &impl Read, user: UserId) -> Result<Vec<ProjectMember>> {
+    view.all_by(&schema::PROJECTS_OF_USER, &(user,))
+}
+
+fn in_team(view: &impl Read, project: &Project, user: UserId) -> Result<bool> {
+    match project.entity {
+        Entity::Team(team) => Ok(view.get(&schema::MEMBERSHIPS, &(team, user))?.is_some()),
+        Entity::Person(owner) => Ok(owner == user),
+    }
+}
+
+fn team_member(view: &impl Read, project: &Project, typed: &str) -> Result<User> {
+    let user = super::users::by_name(view, typed)?;
+    match user {
+        Some(user) if in_team(view, project, user.id)? => Ok(user),
+        _ => {
+            let typed: String = typed.chars().filter(|c| !c.is_control()).take(60).collect();
+            Err(Error::new(Code::NotAMember, format!("'{typed}' is not a member of the project's team."))
+                .hint("Add the person to the team first."))
+        }
+    }
+}
+
+fn path(entity: &str, project: &str) -> String {
+    format!("{entity}/{project}")
+}

@@ -1,0 +1,460 @@
+//! Teams: create, find, list, change, delete; members, their roles, pending invitations, service accounts.
+
+use super::{Acting, Cx, Grant, absent, changed, or_absent, user_named};
+use crate::error::{Code, Error, Result};
+use crate::model::audit::Named;
+use crate::model::name;
+use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::team::{Invite, Membership, Team};
+use crate::model::user::{OrgMembership, Status, User, UserKind};
+use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
+use crate::policy::{Actor, Credential, Resource, Subject};
+use crate::store::{Listed, Range};
+use crate::store::{Read, schema};
+
+/// One line of a team's member list.
+#[derive(Clone, Debug)]
+pub enum Member {
+    /// A person or a service account in the team.
+    User {
+        /// Who.
+        user: Box<User>,
+        /// With which role, since when.
+        membership: Membership,
+    },
+    /// A pending invitation.
+    Invited(Invite),
+}
+
+/// Creates a team in the asker's organization; `admin` (a username or address) becomes its first admin, else the asker
+/// does if a person asks.
+///
+/// # Errors
+/// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Denied`].
+pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<Team> {
+    let org = cx.org()?;
+    let grant = cx.allow(Action::TeamCreate, Resource::Org(org))?;
+    name::check_entity_name("team", team_name)?;
+    super::users::must_be_free(cx.view(), team_name)?;
+    let first = match admin {
+        Some(typed) => Some(person(cx, org, typed)?.id),
+        None => cx.subject().user(),
+    };
+    let team = Team {
+        id: TeamId(cx.tx().next_id(schema::ENTITY_IDS)?),
+        org,
+        name: team_name.to_owned(),
+        description: String::new(),
+        created_by: cx.subject().user(),
+        created_at: cx.now(),
+        version: 1,
+    };
+    cx.put(&grant, &schema::TEAMS, &team)?;
+    let mut changes: Vec<_> = changed("name", None, Some(&team.name)).into_iter().collect();
+    if let Some(user) = first {
+        let since_at = cx.now();
+        cx.put(&grant, &schema::MEMBERSHIPS, &Membership { team: team.id, user, role: TeamRole::Admin, since_at })?;
+        let first = cx.view().get(&schema::USERS, &user)?.map(|u| u.username);
+        changes.extend(changed("admin", None, first.as_deref()));
+    }
+    cx.record_on(grant, Named::new("team", team.id, team.name.clone()), changes)?;
+    Ok(team)
+}
+
+/// A team by name as typed, for somebody who may see it.
+pub fn get<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Team> {
+    let team = must_exist(cx.view(), typed)?;
+    let _grant = or_absent(cx.allow(Action::TeamRead, on(&team)), "team", typed)?;
+    Ok(team)
+}
+
+/// The teams the asker is in, with the role, by name.
+pub fn mine<V: Read>(cx: &Cx<V>) -> Result<Vec<(Team, TeamRole)>> {
+    match cx.subject().user() {
+        Some(id) => teams_of(cx.view(), id),
+        None => Ok(vec![]),
+    }
+}
+
+/// The teams of a user the asker may see, with the role, by name.
+pub fn of<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<(Team, TeamRole)>> {
+    let _grant = cx.allow(Action::UserRead, Resource::User(user))?;
+    teams_of(cx.view(), user)
+}
+
+fn teams_of(view: &impl Read, id: UserId) -> Result<Vec<(Team, TeamRole)>> {
+    let mut out = vec![];
+    for m in of_user(view, id)? {
+        if let Some(team) = view.get(&schema::TEAMS, &m.team)? {
+            out.push((team, m.role));
+        }
+    }
+    out.sort_by_cached_key(|(team, _)| name::fold(&team.name));
+    Ok(out)
+}
+
+/// All teams of the asker's organization by name, for those who may; others see their own by [`mine`].
+pub fn list<V: Read>(cx: &Cx<V>, search: &str, range: Range) -> Result<Listed<Team>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::TeamList, Resource::Org(org))?;
+    cx.view().list_by(&schema::TEAMS_OF_ORG, range.under_text(&(org,), &name::fold(search)))
+}
+
+/// How many teams [`list`] would give in all, counted up to `at_most`.
+pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::TeamList, Resource::Org(org))?;
+    cx.view().count(&schema::TEAMS_OF_ORG, Range::all().under_text(&(org,), &name::fold(search)), at_most)
+}
+
+/// The members of a team: people by username, then pending invitations, then service accounts from the oldest to the
+/// newest, which the wandb client relies on.
+pub fn members<V: Read>(cx: &Cx<V>, team: &Team) -> Result<Vec<Member>> {
+    let _grant = cx.allow(Action::TeamRead, on(team))?;
+    let (mut people, mut services) = (vec![], vec![]);
+    for membership in rows(cx.view(), team.id)? {
+        let Some(user) = cx.view().get(&schema::USERS, &membership.user)? else { continue };
+        let into = if user.is_service() { &mut services } else { &mut people };
+        into.push(Member::User { user: Box::new(user), membership });
+    }
+    people.sort_by_cached_key(|m| match m {
+        Member::User { user, .. } => name::fold(&user.username),
+        Member::Invited(_) => String::new(),
+    });
+    people.extend(invites(cx.view(), team.id)?.into_iter().map(Member::Invited));
+    // Membership rows come in the order of ids, so services stand from the oldest to the newest already.
+    people.extend(services);
+    Ok(people)
+}
+
+/// What [`invite`] did.
+#[derive(Clone, Debug)]
+pub enum Invited {
+    /// The person was in the organization and is in the team now.
+    Added(Box<User>, Membership),
+    /// Nobody has the address yet; the invitation waits.
+    Pending(Invite),
+}
+
+/// Adds a person of the organization to a team, or invites an address that nobody has yet. Somebody who is in the team
+/// already keeps the role: inviting never takes rights away. A viewer of the organization becomes view-only.
+pub fn invite(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Result<Invited> {
+    let typed = team;
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamInviteUser, on(&team)), "team", typed)?;
+    let Some(user) = super::users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some()) else {
+        if who.contains('@') {
+            return invite_address(cx, grant, &team, who, role);
+        }
+        return Err(Error::not_found(format!("There is no user '{}' in the organization.", shown(who)))
+            .hint("Create the user first, or invite an e-mail address."));
+    };
+    if user.is_service() {
+        return Err(Error::invalid("A service account belongs to the team that made it."));
+    }
+    if let Some(present) = cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))? {
+        return Ok(Invited::Added(Box::new(user), present));
+    }
+    let role = capped(&user, team.org, role);
+    let membership = Membership { team: team.id, user: user.id, role, since_at: cx.now() };
+    cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
+    let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(role.as_str()))];
+    cx.record(grant, changes.into_iter().flatten().collect())?;
+    Ok(Invited::Added(Box::new(user), membership))
+}
+
+fn invite_address(cx: &mut Acting, grant: Grant, team: &Team, who: &str, role: TeamRole) -> Result<Invited> {
+    let email = name::check_email(who)?;
+    let Actor::User(by) = cx.subject().actor else {
+        return Err(Error::not_found(format!("Nobody has the address {email}.")).hint("Create the user first."));
+    };
+    if let Some(present) = cx.view().find(&schema::INVITE_BY_EMAIL, &(team.id, name::fold(&email)))? {
+        return Ok(Invited::Pending(present));
+    }
+    let id = InviteId(cx.tx().next_id(schema::INVITE_IDS)?);
+    let invite = Invite { id, team: team.id, email, role, by, created_at: cx.now() };
+    cx.put(&grant, &schema::INVITES, &invite)?;
+    let changes = [changed("invited", None, Some(&invite.email)), changed("role", None, Some(role.as_str()))];
+    cx.record(grant, changes.into_iter().flatten().collect())?;
+    Ok(Invited::Pending(invite))
+}
+
+/// Turns the invitations that wait for a new user's address into memberships, each only if its inviter may still invite.
+pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
+    let Some(email) = user.email() else { return Ok(()) };
+    let waiting: Listed<Invite> =
+        cx.view().list_by(&schema::INVITES_OF_EMAIL, Range::all().under(&(name::fold(email),)))?;
+    for invite in waiting.items {
+        cx.tx().delete(&schema::INVITES, &invite.id)?;
+        let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
+        let Some(team) = cx.view().get(&schema::TEAMS, &invite.team)? else { continue };
+        let facts = cx.facts(&inviter, on(&team))?;
+        let decision = crate::policy::decide(&facts, Action::TeamInviteUser);
+        if !decision.allowed() || user.org_role(team.org).is_none() {
+            continue;
+        }
+        let grant = cx.settle(&decision, &facts, on(&team))?;
+        let role = capped(user, team.org, invite.role);
+        let since_at = cx.now();
+        cx.put(&grant, &schema::MEMBERSHIPS, &Membership { team: team.id, user: user.id, role, since_at })?;
+        let changes = [
+            changed("member", None, Some(&user.username)),
+            changed("role", None, Some(role.as_str())),
+            changed("invited", Some(&invite.email), None),
+        ];
+        cx.record(grant, changes.into_iter().flatten().collect())?;
+    }
+    Ok(())
+}
+
+/// Changes a member's team role.
+///
+/// # Errors
+/// [`Code::NotAMember`], [`Code::LastAdmin`] when the team's last admin demotes themselves, [`Code::InvalidValue`] for a
+/// service account or a writing role for a viewer of the organization, [`Code::Denied`].
+pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Result<Membership> {
+    let typed = team;
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamUpdateMember, on(&team)), "team", typed)?;
+    let (user, mut membership) = member(cx.view(), &team, who)?;
+    if user.is_service() || role == TeamRole::Service {
+        return Err(Error::invalid("A service account keeps the team role service, and people cannot have it."));
+    }
+    if capped(&user, team.org, role) != role {
+        return Err(Error::invalid(format!(
+            "{} has the organization role viewer and can only be viewer here.",
+            user.username
+        )));
+    }
+    let old = membership.role;
+    if old == role {
+        return Ok(membership);
+    }
+    membership.role = role;
+    cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
+    keep_a_team_admin(cx, &team, old)?;
+    let field = format!("role of {}", user.username);
+    cx.record(grant, changed(&field, Some(old.as_str()), Some(role.as_str())).into_iter().collect())?;
+    Ok(membership)
+}
+
+/// Takes somebody out of a team, with their invitations to its restricted projects; their work stays. A service account of
+/// the team is deleted by this, since it exists for the team only.
+pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
+    let typed = team;
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
+    let (mut user, membership) = member(cx.view(), &team, who)?;
+    cx.delete(&grant, &schema::MEMBERSHIPS, &(team.id, user.id))?;
+    for invited in super::projects::invitations_of(cx.view(), user.id)? {
+        let inside = cx.view().get(&schema::PROJECTS, &invited.project)?;
+        if inside.is_some_and(|p| p.entity == Entity::Team(team.id)) {
+            cx.delete(&grant, &schema::PROJECT_MEMBERS, &(invited.project, invited.user))?;
+        }
+    }
+    if user.is_service() {
+        super::users::erase(cx, &grant, user.id)?;
+        user.status = Status::Deleted;
+        user.version += 1;
+        cx.put(&grant, &schema::USERS, &user)?;
+    } else if user.default_team == Some(team.id) {
+        user.default_team = None;
+        user.version += 1;
+        cx.put(&grant, &schema::USERS, &user)?;
+    }
+    keep_a_team_admin(cx, &team, membership.role)?;
+    let changes =
+        [changed("member", Some(&user.username), None), changed("role", Some(membership.role.as_str()), None)];
+    cx.record(grant, changes.into_iter().flatten().collect())
+}
+
+/// Withdraws a pending invitation.
+pub fn withdraw(cx: &mut Acting, team: &str, id: InviteId) -> Result<()> {
+    let typed = team;
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
+    let invite = cx
+        .view()
+        .get(&schema::INVITES, &id)?
+        .filter(|i| i.team == team.id)
+        .ok_or_else(|| Error::not_found("There is no such invitation in this team."))?;
+    cx.delete(&grant, &schema::INVITES, &id)?;
+    cx.record(grant, changed("invited", Some(&invite.email), None).into_iter().collect())
+}
+
+/// Creates a service account of a team; `description` becomes its name. The caller issues its first key.
+pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<User> {
+    let typed = team;
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamCreateService, on(&team)), "team", typed)?;
+    let description = name::check_text("description", description, name::TEXT_MAX)?;
+    if description.is_empty() {
+        return Err(Error::invalid("A service account needs a description."));
+    }
+    // A display name without an address: nothing before an '@' may be cut off.
+    let base = format!("service-{}", name::derive_username(&description.replace('@', "-")));
+    let user = User {
+        id: UserId(cx.tx().next_id(schema::ENTITY_IDS)?),
+        kind: UserKind::Service { team: team.id },
+        username: super::users::free_username(cx.view(), &base)?,
+        name: description,
+        emails: vec![],
+        status: Status::Active,
+        orgs: vec![OrgMembership { org: team.org, role: OrgRole::Member }],
+        default_team: Some(team.id),
+        created_at: cx.now(),
+        version: 1,
+    };
+    cx.put(&grant, &schema::USERS, &user)?;
+    let since_at = cx.now();
+    cx.put(
+        &grant,
+        &schema::MEMBERSHIPS,
+        &Membership { team: team.id, user: user.id, role: TeamRole::Service, since_at },
+    )?;
+    let changes = [
+        changed("username", None, Some(&user.username)),
+        changed("name", None, Some(&user.name)),
+        changed("team", None, Some(&team.name)),
+    ];
+    cx.record_on(grant, user_named(&user), changes.into_iter().flatten().collect())?;
+    Ok(user)
+}
+
+/// What can be changed about a team; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct TeamChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new description.
+    pub description: Option<String>,
+}
+
+/// Changes a team's name and description. A rename touches this one row.
+pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team> {
+    let mut team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamUpdate, on(&team)), "team", typed)?;
+    let before = team.clone();
+    if let Some(new) = &change.name {
+        name::check_entity_name("team", new)?;
+        if name::fold(new) != name::fold(&team.name) {
+            super::users::must_be_free(cx.view(), new)?;
+        }
+        team.name.clone_from(new);
+    }
+    if let Some(description) = &change.description {
+        team.description = name::check_text("description", description, name::TEXT_MAX)?;
+    }
+    let changes: Vec<_> = [
+        changed("name", Some(&before.name), Some(&team.name)),
+        changed("description", Some(&before.description), Some(&team.description)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() {
+        return Ok(team);
+    }
+    team.version += 1;
+    cx.put(&grant, &schema::TEAMS, &team)?;
+    cx.record(grant, changes)?;
+    Ok(team)
+}
+
+/// Deletes a team that has no projects any more, with its memberships, invitations and service accounts.
+///
+/// # Errors
+/// [`Code::AlreadyDone`] while it has projects, [`Code::Denied`].
+pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
+    let team = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::TeamDelete, on(&team)), "team", typed)?;
+    if !super::projects::rows(cx.view(), Entity::Team(team.id), Range::all().limit(1))?.items.is_empty() {
+        return Err(Error::new(Code::AlreadyDone, format!("Team {} still has projects.", team.name))
+            .hint("Delete or move its projects first."));
+    }
+    for m in rows(cx.view(), team.id)? {
+        let Some(mut user) = cx.view().get(&schema::USERS, &m.user)? else { continue };
+        cx.delete(&grant, &schema::MEMBERSHIPS, &(m.team, m.user))?;
+        if user.is_service() {
+            super::users::erase(cx, &grant, user.id)?;
+            user.status = Status::Deleted;
+        }
+        if user.default_team == Some(team.id) {
+            user.default_team = None;
+        }
+        user.version += 1;
+        cx.put(&grant, &schema::USERS, &user)?;
+    }
+    for invite in invites(cx.view(), team.id)? {
+        cx.delete(&grant, &schema::INVITES, &invite.id)?;
+    }
+    cx.delete(&grant, &schema::TEAMS, &team.id)?;
+    cx.record(grant, changed("name", Some(&team.name), None).into_iter().collect())
+}
+
+/// A team's own admin cannot leave it without one; an organization admin can, and repairs it later.
+fn keep_a_team_admin(cx: &Acting, team: &Team, old: TeamRole) -> Result<()> {
+    let left = cx.view().count(&schema::ADMINS_OF_TEAM, Range::all().under(&(team.id,)), 1)?;
+    let org_admin = match cx.subject().user() {
+        Some(id) => cx.view().get(&schema::USERS, &id)?.is_some_and(|u| u.org_role(team.org) == Some(OrgRole::Admin)),
+        None => true,
+    };
+    if old == TeamRole::Admin && left == 0 && !org_admin {
+        return Err(Error::new(Code::LastAdmin, format!("Team {} would be left without an admin.", team.name))
+            .hint("Make somebody else an admin of the team first."));
+    }
+    Ok(())
+}
+
+/// View-only for viewers of the organization, whatever was asked for.
+fn capped(user: &User, org: OrgId, role: TeamRole) -> TeamRole {
+    if user.org_role(org) == Some(OrgRole::Viewer) { TeamRole::Viewer } else { role }
+}
+
+/// An active or deactivated person of `org` by username or address.
+fn person<V: Read>(cx: &Cx<V>, org: OrgId, typed: &str) -> Result<User> {
+    super::users::by_name(cx.view(), typed)?
+        .filter(|u| !u.is_service() && u.org_role(org).is_some())
+        .ok_or_else(|| Error::not_found(format!("There is no user '{}' in the organization.", shown(typed))))
+}
+
+fn member(view: &impl Read, team: &Team, who: &str) -> Result<(User, Membership)> {
+    let missing = || {
+        Error::new(Code::NotAMember, format!("'{}' is not a member of team {}.", shown(who), team.name))
+            .hint("Add the person to the team first.")
+    };
+    let user = super::users::by_name(view, who)?.ok_or_else(missing)?;
+    let membership = view.get(&schema::MEMBERSHIPS, &(team.id, user.id))?.ok_or_else(missing)?;
+    Ok((user, membership))
+}
+
+fn shown(typed: &str) -> String {
+    typed.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+/// A team by folded name; no check of rights.
+pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<Team>> {
+    view.find(&schema::TEAM_BY_NAME, &name::fold(typed.get(..name::NAME_MAX).unwrap_or(typed)))
+}
+
+pub(super) fn must_exist(view: &impl Read, typed: &str) -> Result<Team> {
+    by_name(view, typed)?.ok_or_else(|| absent("team", typed))
+}
+
+/// All membership rows of a team.
+pub(super) fn rows(view: &impl Read, team: TeamId) -> Result<Vec<Membership>> {
+    view.all(&schema::MEMBERSHIPS, &(team,))
+}
+
+/// All membership rows of a user.
+pub(super) fn of_user(view: &impl Read, user: UserId) -> Result<Vec<Membership>> {
+    view.all_by(&schema::TEAMS_OF_USER, &(user,))
+}
+
+fn invites(view: &impl Read, team: TeamId) -> Result<Vec<Invite>> {
+    view.all_by(&schema::INVITE_BY_EMAIL, &(team,))
+}
+
+fn on(team: &Team) -> Resource {
+    Resource::Entity(Entity::Team(team.id))
+}

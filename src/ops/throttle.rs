@@ -1,0 +1,194 @@
+//! Brakes on guessing passwords: a growing delay per (canonical name, address) and per address, and for a name alone only a
+//! small capped one, so that nobody can lock the admin out from elsewhere. Kept in memory, bounded, against the injected
+//! clock. The shell is never braked.
+
+use crate::clock::{MINUTE, Millis, SECOND};
+use crate::error::{Code, Error, Result};
+use crate::model::name;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Failures that cost nothing.
+const FREE: u32 = 5;
+/// Longest delay of a (name, address) or an address.
+const LONGEST: Millis = 15 * MINUTE;
+/// Longest delay of a name alone.
+const LONGEST_NAME: Millis = 5 * SECOND;
+/// What is forgotten after this long without a failure.
+const MEMORY: Millis = 60 * MINUTE;
+/// Most entries; beyond it the oldest are forgotten.
+const ENTRIES: usize = 20_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Pair(String, Net),
+    Address(Net),
+    Name(String),
+}
+
+/// An IPv4 address, or the /64 an IPv6 customer owns.
+type Net = u128;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    failures: u32,
+    last_at: Millis,
+}
+
+/// The memory of failed attempts.
+#[derive(Debug, Default)]
+pub struct Throttle(Mutex<HashMap<Key, Entry>>);
+
+impl Throttle {
+    /// Refuses an attempt that comes too early.
+    ///
+    /// # Errors
+    /// [`Code::TooManyAttempts`] with the seconds to wait; the same whether the name exists or not.
+    pub fn check(&self, typed: &str, ip: Option<IpAddr>, now: Millis) -> Result<()> {
+        let entries = self.0.lock();
+        let wait = keys(typed, ip)
+            .iter()
+            .filter_map(|key| entries.get(key).map(|e| e.last_at.saturating_add(delay(key, e.failures)) - now))
+            .max()
+            .unwrap_or(0);
+        if wait <= 0 {
+            return Ok(());
+        }
+        let seconds = u32::try_from((wait + SECOND - 1) / SECOND).unwrap_or(u32::MAX);
+        Err(Error::new(Code::TooManyAttempts, "Too many failed attempts.")
+            .hint(format!("Try again in {seconds} seconds."))
+            .retry_after(seconds))
+    }
+
+    /// Notes a failed attempt.
+    pub fn failed(&self, typed: &str, ip: Option<IpAddr>, now: Millis) {
+        let mut entries = self.0.lock();
+        for key in keys(typed, ip) {
+            let entry = entries.entry(key).or_default();
+            if now - entry.last_at > MEMORY {
+                entry.failures = 0;
+            }
+            entry.failures = entry.failures.saturating_add(1);
+            entry.last_at = now;
+        }
+        if entries.len() > ENTRIES {
+            entries.retain(|_, e| now - e.last_at <= MEMORY);
+            while entries.len() > ENTRIES {
+                let Some(oldest) = entries.iter().min_by_key(|(_, e)| e.last_at).map(|(k, _)| k.clone()) else { break };
+                entries.remove(&oldest);
+            }
+        }
+    }
+
+    /// Forgets the failures of a name at an address after a success there; the address's own count stays.
+    pub fn succeeded(&self, typed: &str, ip: Option<IpAddr>) {
+        let mut entries = self.0.lock();
+        for key in keys(typed, ip) {
+            if !matches!(key, Key::Address(_)) {
+                entries.remove(&key);
+            }
+        }
+    }
+}
+
+fn keys(typed: &str, ip: Option<IpAddr>) -> Vec<Key> {
+    let folded: String = name::fold(typed).chars().take(name::EMAIL_MAX).collect();
+    let mut keys = Vec::with_capacity(3);
+    if let Some(ip) = ip {
+        let net = net(ip);
+        keys.push(Key::Pair(folded.clone(), net));
+        keys.push(Key::Address(net));
+    }
+    keys.push(Key::Name(folded));
+    keys
+}
+
+fn net(ip: IpAddr) -> Net {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6) >> 64 << 64,
+    }
+}
+
+/// 1, 2, 4 … seconds from the failure after the free ones. An address alone gets ten times the free ones, since many people
+/// may stand behind it.
+fn delay(key: &Key, failures: u32) -> Millis {
+    let (free, longest) = match key {
+        Key::Pair(..) => (FREE, LONGEST),
+        Key::Address(_) => (10 * FREE, LONGEST),
+        Key::Name(_) => (2 * FREE, LONGEST_NAME),
+    };
+    match failures.checked_sub(free) {
+        None | Some(0) if failures < free => 0,
+        over => SECOND.saturating_mul(1 << over.unwrap_or(0).min(20)).min(longest),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
+    const THERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
+
+    #[test]
+    fn the_delay_grows_and_fades() {
+        let throttle = Throttle::default();
+        for _ in 0..4 {
+            throttle.failed("Ana", HERE, 0);
+        }
+        throttle.check("ana", HERE, 1).unwrap();
+        throttle.failed("ana ", HERE, 0);
+        assert_eq!(throttle.check("ANA", HERE, 1).unwrap_err().retry_after_seconds(), Some(1));
+        throttle.check("ana", HERE, 1_001).unwrap();
+        for _ in 0..30 {
+            throttle.failed("ana", HERE, 2_000);
+        }
+        let wait = throttle.check("ana", HERE, 2_000).unwrap_err().retry_after_seconds().unwrap();
+        assert_eq!(wait, 900);
+        throttle.check("ana", HERE, 2_000 + LONGEST).unwrap();
+    }
+
+    #[test]
+    fn nobody_can_lock_the_admin_out_from_elsewhere() {
+        let throttle = Throttle::default();
+        for _ in 0..1_000 {
+            throttle.failed("ana", THERE, 0);
+        }
+        let wait = throttle.check("ana", HERE, 0).unwrap_err().retry_after_seconds().unwrap();
+        assert!(wait <= 5);
+        throttle.check("ana", HERE, 5_000).unwrap();
+    }
+
+    #[test]
+    fn an_address_that_tries_many_names_is_braked() {
+        let throttle = Throttle::default();
+        for n in 0..60 {
+            throttle.failed(&format!("user{n}"), HERE, 0);
+        }
+        assert!(throttle.check("another", HERE, 0).is_err());
+        throttle.check("another", THERE, 0).unwrap();
+    }
+
+    #[test]
+    fn success_forgets_the_name_but_not_the_address() {
+        let throttle = Throttle::default();
+        for _ in 0..6 {
+            throttle.failed("ana", HERE, 0);
+        }
+        throttle.succeeded("ana", HERE);
+        throttle.check("ana", HERE, 0).unwrap();
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let throttle = Throttle::default();
+        for n in 0..u32::try_from(ENTRIES).unwrap() {
+            throttle.failed(&n.to_string(), Some(IpAddr::V4(n.into())), 0);
+        }
+        throttle.failed("last", HERE, MEMORY * 2);
+        assert!(throttle.0.lock().len() <= ENTRIES);
+    }
+}

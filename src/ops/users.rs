@@ -1,0 +1,376 @@
+//! People: create, find, list, change, deactivate, reactivate, delete. The last active administrator cannot be lost:
+//! every path that could lose one ends in [`keep_an_admin`], inside the transaction.
+
+use super::{Acting, Cx, absent, changed, or_absent, user_named};
+use crate::error::{Code, Error, Result};
+use crate::model::credential::ApiKey;
+use crate::model::name;
+use crate::model::project::Project;
+use crate::model::role::{Action, OrgRole};
+use crate::model::team::Membership;
+use crate::model::user::{Email, OrgMembership, Password, Status, User, UserKind};
+use crate::model::{Entity, OrgId, UserId};
+use crate::policy::Resource;
+use crate::store::{Listed, Range};
+use crate::store::{Read, Tx, schema};
+
+/// What it takes to make a person.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// The primary address.
+    pub email: String,
+    /// The username; derived from the address when absent.
+    pub username: Option<String>,
+    /// The full name; may be empty.
+    pub name: String,
+    /// The organization role; member when absent.
+    pub role: Option<OrgRole>,
+    /// PHC string of a password, already hashed and checked.
+    pub password_hash: Option<String>,
+}
+
+/// Creates a person in the asker's organization. A pending invitation of the address is taken up if its inviter still may.
+///
+/// # Errors
+/// [`Code::NameTaken`], [`Code::EmailTaken`], [`Code::InvalidValue`], [`Code::Denied`].
+pub fn create(cx: &mut Acting, new: &NewUser) -> Result<User> {
+    let org = cx.org()?;
+    let grant = cx.allow(Action::UserCreate, Resource::Org(org))?;
+    let address = name::check_email(&new.email)?;
+    let full_name = name::check_text("name", &new.name, name::TEXT_MAX)?;
+    if cx.view().find(&schema::USER_BY_EMAIL, &name::fold(&address))?.is_some() {
+        return Err(Error::new(Code::EmailTaken, format!("There is a user with the address {address} already.")));
+    }
+    let username = match &new.username {
+        Some(username) => {
+            name::check_entity_name("user", username)?;
+            must_be_free(cx.view(), username)?;
+            username.clone()
+        }
+        None => free_username(cx.view(), &name::derive_username(&address))?,
+    };
+    let role = new.role.unwrap_or(OrgRole::Member);
+    let now = cx.now();
+    let user = User {
+        id: UserId(cx.tx().next_id(schema::ENTITY_IDS)?),
+        kind: UserKind::Person,
+        username,
+        name: full_name,
+        emails: vec![Email { address: address.clone(), verified: true }],
+        status: Status::Active,
+        orgs: vec![OrgMembership { org, role }],
+        default_team: None,
+        created_at: now,
+        version: 1,
+    };
+    cx.put(&grant, &schema::USERS, &user)?;
+    if let Some(hash) = &new.password_hash {
+        cx.put(&grant, &schema::PASSWORDS, &Password { user: user.id, hash: hash.clone(), changed_at: now })?;
+    }
+    let changes = [
+        changed("username", None, Some(&user.username)),
+        changed("email", None, Some(&address)),
+        changed("role", None, Some(role.as_str())),
+        changed("password", None, new.password_hash.as_ref().map(|_| "set")),
+    ];
+    cx.record_on(grant, user_named(&user), changes.into_iter().flatten().collect())?;
+    super::teams::take_up_invites(cx, &user)?;
+    Ok(user)
+}
+
+/// A person or service account by username or address as typed, for somebody who may see it.
+pub fn get<V: Read>(cx: &Cx<V>, typed: &str) -> Result<User> {
+    let user = by_name(cx.view(), typed)?.ok_or_else(|| absent("user", typed))?;
+    let _grant = or_absent(cx.allow(Action::UserRead, Resource::User(user.id)), "user", typed)?;
+    Ok(user)
+}
+
+/// The asker's own record.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] when nobody is signed in.
+pub fn me<V: Read>(cx: &Cx<V>) -> Result<User> {
+    let id = cx.subject().user().ok_or_else(|| Error::new(Code::Unauthenticated, "You are not signed in."))?;
+    let _grant = cx.allow(Action::UserRead, Resource::User(id))?;
+    cx.view().get(&schema::USERS, &id)?.ok_or_else(|| Error::new(Code::Unauthenticated, "The account is gone."))
+}
+
+/// People of the asker's organization, by username. `search` narrows to usernames that begin with it, or to the one whose
+/// address or username it is.
+pub fn list<V: Read>(cx: &Cx<V>, search: &str, range: Range) -> Result<Listed<User>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    let search = name::fold(search);
+    if search.is_empty() {
+        return cx.view().list_by(&schema::USERS_OF_ORG, range.under(&(org,)));
+    }
+    if search.contains('@') {
+        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?.filter(|u| u.org_role(org).is_some());
+        return Ok(Listed { items: found.into_iter().collect(), next: None });
+    }
+    cx.view().list_by(&schema::USERS_OF_ORG, range.under_text(&(org,), &search))
+}
+
+/// How many people [`list`] would give in all, counted up to `at_most`.
+pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    let search = name::fold(search);
+    if search.contains('@') {
+        return Ok(usize::from(cx.view().find(&schema::USER_BY_EMAIL, &search)?.is_some()));
+    }
+    cx.view().count(&schema::USERS_OF_ORG, Range::all().under_text(&(org,), &search), at_most)
+}
+
+/// How many active administrators the asker's organization has, counted up to ten.
+pub fn admins<V: Read>(cx: &Cx<V>) -> Result<usize> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    cx.view().count(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)), 10)
+}
+
+/// Activates or deactivates a person. Deactivation ends sessions and makes keys useless at once; reactivation gives the keys,
+/// the teams and the password back, not the sessions.
+///
+/// # Errors
+/// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`].
+pub fn set_active(cx: &mut Acting, typed: &str, active: bool) -> Result<User> {
+    let mut user = must_exist(cx.view(), typed)?;
+    let action = if active { Action::UserReactivate } else { Action::UserDeactivate };
+    let grant = or_absent(cx.allow(action, Resource::User(user.id)), "user", typed)?;
+    let (before, status) = (user.clone(), if active { Status::Active } else { Status::Deactivated });
+    if user.status == status {
+        return Ok(user);
+    }
+    user.status = status;
+    user.version += 1;
+    cx.put(&grant, &schema::USERS, &user)?;
+    if !active {
+        end_sessions(cx.tx(), user.id)?;
+    }
+    keep_an_admin(cx, &before)?;
+    let change = changed("status", Some(before.status.as_str()), Some(status.as_str()));
+    cx.record(grant, change.into_iter().collect())?;
+    Ok(user)
+}
+
+/// Changes a person's role in the asker's organization.
+///
+/// # Errors
+/// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`].
+pub fn set_org_role(cx: &mut Acting, typed: &str, role: OrgRole) -> Result<User> {
+    let org = cx.org()?;
+    let mut user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserUpdateRole, Resource::User(user.id)), "user", typed)?;
+    if user.is_service() {
+        return Err(Error::invalid("A service account has no organization role to change."));
+    }
+    let before = user.clone();
+    let Some(membership) = user.orgs.iter_mut().find(|m| m.org == org) else {
+        return Err(absent("user", typed));
+    };
+    if membership.role == role {
+        return Ok(user);
+    }
+    let old = membership.role;
+    membership.role = role;
+    user.version += 1;
+    cx.put(&grant, &schema::USERS, &user)?;
+    keep_an_admin(cx, &before)?;
+    cx.record(grant, changed("role", Some(old.as_str()), Some(role.as_str())).into_iter().collect())?;
+    Ok(user)
+}
+
+/// What can be changed about a person; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// A new username.
+    pub username: Option<String>,
+    /// A new full name.
+    pub name: Option<String>,
+    /// A new primary address.
+    pub email: Option<String>,
+}
+
+/// Changes names and address. A rename touches this one row: everything else refers to the id.
+pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User> {
+    let mut user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserUpdate, Resource::User(user.id)), "user", typed)?;
+    let before = user.clone();
+    if let Some(username) = &change.username {
+        name::check_entity_name("user", username)?;
+        if name::fold(username) != name::fold(&user.username) {
+            must_be_free(cx.view(), username)?;
+        }
+        user.username.clone_from(username);
+    }
+    if let Some(full_name) = &change.name {
+        user.name = name::check_text("name", full_name, name::TEXT_MAX)?;
+    }
+    if let Some(email) = &change.email {
+        let address = name::check_email(email)?;
+        let holder = cx.view().find(&schema::USER_BY_EMAIL, &name::fold(&address))?;
+        if holder.is_some_and(|h| h.id != user.id) {
+            return Err(Error::new(Code::EmailTaken, format!("There is a user with the address {address} already.")));
+        }
+        // Only an administrator's word vouches for an address; one's own does not (CVE-2026-27946's class).
+        let verified = cx.subject().user() != Some(user.id);
+        user.emails = vec![Email { address, verified }];
+    }
+    let changes: Vec<_> = [
+        changed("username", Some(&before.username), Some(&user.username)),
+        changed("name", Some(&before.name), Some(&user.name)),
+        changed("email", before.email(), user.email()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() {
+        return Ok(user);
+    }
+    user.version += 1;
+    cx.put(&grant, &schema::USERS, &user)?;
+    cx.record(grant, changes)?;
+    Ok(user)
+}
+
+/// Sets the password of the asker (`typed` is the asker's own name), or anybody's from the shell. All other sessions end.
+pub fn set_password(cx: &mut Acting, typed: &str, hash: &str, keep_session: Option<&str>) -> Result<()> {
+    let user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserSetPassword, Resource::User(user.id)), "user", typed)?;
+    if user.is_service() {
+        return Err(Error::invalid("A service account has no password; it acts by API key."));
+    }
+    let now = cx.now();
+    let had = cx.view().get(&schema::PASSWORDS, &user.id)?.is_some();
+    cx.put(&grant, &schema::PASSWORDS, &Password { user: user.id, hash: hash.to_owned(), changed_at: now })?;
+    for session in super::sessions::of_user(cx.view(), user.id)? {
+        if keep_session != Some(session.handle()) {
+            super::sessions::remove(cx.tx(), &session.id)?;
+        }
+    }
+    let change = changed("password", had.then_some("set"), Some(if had { "changed" } else { "set" }));
+    cx.record(grant, change.into_iter().collect())
+}
+
+/// Deletes a person or a service account for good: sessions, keys, password and memberships go, names and addresses are
+/// free again, and a tombstone keeps authorship. Personal projects must be gone first.
+///
+/// # Errors
+/// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`], [`Code::AlreadyDone`] while personal projects exist.
+pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
+    let mut user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserDelete, Resource::User(user.id)), "user", typed)?;
+    let own: Listed<Project> = cx
+        .view()
+        .list_by(&schema::PROJECT_BY_NAME, Range::all().under(&(Entity::Person(user.id).number(),)).limit(1))?;
+    if !own.items.is_empty() {
+        return Err(Error::new(Code::AlreadyDone, format!("{} still has personal projects.", user.username))
+            .hint("Delete or move them first, or deactivate the account instead."));
+    }
+    let before = user.clone();
+    erase(cx, &grant, user.id)?;
+    user.status = Status::Deleted;
+    user.default_team = None;
+    user.version += 1;
+    cx.put(&grant, &schema::USERS, &user)?;
+    keep_an_admin(cx, &before)?;
+    cx.record(
+        grant,
+        changed("status", Some(before.status.as_str()), Some(Status::Deleted.as_str())).into_iter().collect(),
+    )
+}
+
+/// Takes everything from an account that is about to become a tombstone.
+pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result<()> {
+    end_sessions(cx.tx(), id)?;
+    cx.delete(grant, &schema::PASSWORDS, &id)?;
+    let keys: Vec<ApiKey> = super::credentials::of_user(cx.view(), id)?;
+    for key in keys {
+        cx.delete(grant, &schema::API_KEYS, &key.id)?;
+        cx.tx().delete(&schema::KEY_USES, &key.id)?;
+    }
+    let memberships: Vec<Membership> = super::teams::of_user(cx.view(), id)?;
+    for m in memberships {
+        cx.delete(grant, &schema::MEMBERSHIPS, &(m.team, m.user))?;
+    }
+    for m in super::projects::invitations_of(cx.view(), id)? {
+        cx.delete(grant, &schema::PROJECT_MEMBERS, &(m.project, m.user))?;
+    }
+    Ok(())
+}
+
+fn end_sessions(tx: &mut Tx, id: UserId) -> Result<()> {
+    for session in super::sessions::of_user(&*tx, id)? {
+        super::sessions::remove(tx, &session.id)?;
+    }
+    Ok(())
+}
+
+/// Refuses the change just made if it took the last active administrator from any organization of `before`.
+fn keep_an_admin(cx: &Acting, before: &User) -> Result<()> {
+    for membership in &before.orgs {
+        if before.is_active_admin(membership.org)
+            && cx.view().count(&schema::ADMINS_OF_ORG, Range::all().under(&(membership.org,)), 1)? == 0
+        {
+            return Err(Error::new(
+                Code::LastAdmin,
+                format!("{} is the last active administrator and must stay one.", before.username),
+            )
+            .hint("Make somebody else an admin first."));
+        }
+    }
+    Ok(())
+}
+
+/// A living user by username or address, folded; no check of rights.
+pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<User>> {
+    let folded = name::fold(typed);
+    if folded.len() > name::EMAIL_MAX {
+        return Ok(None);
+    }
+    if let Some(user) = view.find(&schema::USER_BY_NAME, &folded)? {
+        return Ok(Some(user));
+    }
+    view.find(&schema::USER_BY_EMAIL, &folded)
+}
+
+fn must_exist(view: &impl Read, typed: &str) -> Result<User> {
+    by_name(view, typed)?.ok_or_else(|| absent("user", typed))
+}
+
+/// Refuses a name that a user or a team has.
+pub(super) fn must_be_free(view: &impl Read, username: &str) -> Result<()> {
+    if is_taken(view, username)? {
+        return Err(Error::new(Code::NameTaken, format!("The name '{username}' is in use by a user or a team.")));
+    }
+    Ok(())
+}
+
+fn is_taken(view: &impl Read, username: &str) -> Result<bool> {
+    let folded = name::fold(username);
+    Ok(view.find(&schema::USER_BY_NAME, &folded)?.is_some() || view.find(&schema::TEAM_BY_NAME, &folded)?.is_some())
+}
+
+/// `base`, or the first of `base-2`, `base-3` … that is free.
+pub(super) fn free_username(view: &impl Read, base: &str) -> Result<String> {
+    if !is_taken(view, base)? {
+        return Ok(base.to_owned());
+    }
+    // Doubling, then halving: finds a free number in a logarithm of the steps that counting would take.
+    let taken = |n: u64| is_taken(view, &format!("{base}-{n}"));
+    let (mut low, mut high) = (1u64, 2u64);
+    while taken(high)? {
+        (low, high) = (high, high * 2);
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if taken(middle)? { low = middle } else { high = middle }
+    }
+    Ok(format!("{base}-{high}"))
+}
+
+/// The role a person holds in `org`, for lists; viewers count as such everywhere.
+pub fn org_role_of(user: &User, org: OrgId) -> OrgRole {
+    user.org_role(org).unwrap_or(OrgRole::Viewer)
+}

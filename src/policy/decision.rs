@@ -1,0 +1,267 @@
+//! A decision and the chain of rules that led to it. Steps are small and name things by role, not by text; the sentences are
+//! made from the facts only when somebody reads them, so that deciding stays cheap.
+
+use super::facts::{Facts, What, Who};
+use super::{Process, rules};
+use crate::model::audit::Reason;
+use crate::model::project::Visibility;
+use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::user::Status;
+
+/// One rule consulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The server itself acts, and this process may.
+    ProcessMay(Process),
+    /// The server itself acts, and this process may not.
+    ProcessMayNot(Process),
+    /// Nobody is signed in.
+    Anonymous,
+    /// The credential is for reading only and the action writes.
+    CredentialReadsOnly,
+    /// The subject's status.
+    Status(Status),
+    /// The subject's organization role where the resource is.
+    OrgRole(OrgRole),
+    /// The subject does not belong to the organization.
+    NotInOrg,
+    /// The subject asks about itself, and everyone may do that on themselves.
+    Oneself,
+    /// A service account never signs in to the console.
+    ServiceNeverSignsIn,
+    /// The action is for oneself only.
+    OnlyOneself,
+    /// The action does not apply to a resource of this kind.
+    WrongKind,
+    /// The account is a service account of a team the subject manages.
+    ManagesService,
+    /// The subject's role in the team.
+    Member(TeamRole),
+    /// The subject is not in the team.
+    NotMember,
+    /// The namespace is the subject's own.
+    OwnNamespace,
+    /// The namespace is somebody else's.
+    ForeignNamespace,
+    /// The project's visibility.
+    Visibility(Visibility),
+    /// The subject is invited to the restricted project.
+    Invited,
+    /// The subject is not invited to the restricted project.
+    NotInvited,
+    /// A team admin may join a restricted project.
+    MayJoin,
+    /// There is nothing to join: the project is not restricted, or one is in already.
+    NothingToJoin,
+    /// The subject owns the project, and owners may do this.
+    Owner,
+    /// The visibility opens this action to everyone signed in.
+    VisibilityGrants(Visibility),
+    /// The visibility does not open this action to people outside the team.
+    VisibilityLacks(Visibility),
+    /// The organization role viewer writes nowhere.
+    OrgViewerReadsOnly,
+    /// The setting lets members create teams.
+    MembersMayCreateTeams,
+    /// The organization role holds the action.
+    OrgRoleGrants(OrgRole),
+    /// The organization role does not hold the action.
+    OrgRoleLacks(OrgRole),
+    /// The team role holds the action.
+    TeamRoleGrants(TeamRole),
+    /// The team role does not hold the action.
+    TeamRoleLacks(TeamRole),
+}
+
+/// Whether, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub(super) action: Action,
+    pub(super) allowed: bool,
+    pub(super) visible: bool,
+    pub(super) chain: Vec<Step>,
+}
+
+impl Decision {
+    /// Whether it is allowed.
+    pub fn allowed(&self) -> bool {
+        self.allowed
+    }
+
+    /// Whether the asker may know that the resource exists; a denial about an invisible one looks like absence.
+    pub fn visible(&self) -> bool {
+        self.visible
+    }
+
+    /// What was asked.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The rules consulted, in order; never empty, the last one settled it.
+    pub fn steps(&self) -> &[Step] {
+        &self.chain
+    }
+
+    /// The chain as sentences about `facts`, which must be those it was decided on.
+    pub fn reasons(&self, facts: &Facts) -> Vec<Reason> {
+        self.chain
+            .iter()
+            .map(|step| Reason { rule: step.rule().to_owned(), text: step.text(facts, self.action) })
+            .collect()
+    }
+
+    /// The sentence of the rule that settled it.
+    pub fn last(&self, facts: &Facts) -> String {
+        self.chain.last().map(|step| step.text(facts, self.action)).unwrap_or_default()
+    }
+
+    /// What the asker can do about a denial.
+    pub fn next_step(&self, facts: &Facts) -> Option<&'static str> {
+        if self.allowed {
+            return None;
+        }
+        Some(match self.chain.last()? {
+            Step::Anonymous => "Sign in, or send an API key.",
+            Step::CredentialReadsOnly => "Use a key with full scope.",
+            Step::Status(_) => "Ask an organization admin to reactivate the account.",
+            Step::OrgRoleLacks(_) => "Ask an organization admin.",
+            Step::NotMember if facts.who.org_role() == Some(OrgRole::Admin) => {
+                "As an organization admin you can add yourself to the team; that is audited."
+            }
+            Step::NotMember | Step::VisibilityLacks(_) => "Ask an admin of the team to add you.",
+            Step::TeamRoleLacks(_) => "Ask an admin of the team.",
+            Step::NotInvited => match facts.what {
+                What::Project { role: Some(TeamRole::Admin), .. } => "As a team admin you can join the project first.",
+                _ => "Ask somebody in the project to invite you.",
+            },
+            Step::OrgViewerReadsOnly => "Ask an organization admin for the organization role member.",
+            _ => return None,
+        })
+    }
+}
+
+impl Step {
+    /// The rule's permanent name.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Step::ProcessMay(_) | Step::ProcessMayNot(_) => "process",
+            Step::Anonymous => "authentication",
+            Step::CredentialReadsOnly => "credential_scope",
+            Step::Status(_) => "status",
+            Step::OrgRole(_) | Step::NotInOrg => "organization_membership",
+            Step::Oneself | Step::OnlyOneself => "oneself",
+            Step::ServiceNeverSignsIn | Step::ManagesService => "service_account",
+            Step::WrongKind => "resource_kind",
+            Step::Member(_) | Step::NotMember => "team_membership",
+            Step::OwnNamespace | Step::ForeignNamespace => "personal_namespace",
+            Step::Visibility(_) | Step::VisibilityGrants(_) | Step::VisibilityLacks(_) => "visibility",
+            Step::Invited | Step::NotInvited => "project_invitation",
+            Step::MayJoin | Step::NothingToJoin => "project_join",
+            Step::Owner => "project_owner",
+            Step::OrgViewerReadsOnly => "organization_viewer",
+            Step::MembersMayCreateTeams => "setting",
+            Step::OrgRoleGrants(_) | Step::OrgRoleLacks(_) => "organization_role",
+            Step::TeamRoleGrants(_) | Step::TeamRoleLacks(_) => "team_role",
+        }
+    }
+
+    fn text(self, facts: &Facts, action: Action) -> String {
+        let who = facts.who.name();
+        let what = facts.what.label();
+        let action = action.as_str();
+        match self {
+            Step::ProcessMay(process) => {
+                format!("{} acts for the server itself and may do {action}.", process.as_str())
+            }
+            Step::ProcessMayNot(process) => {
+                format!("{} acts for the server itself and may not do {action}.", process.as_str())
+            }
+            Step::Anonymous => format!("Nobody is signed in, and {action} needs somebody."),
+            Step::CredentialReadsOnly => format!("The API key is read-only, and {action} changes something."),
+            Step::Status(status) => format!("{who} is {}.", status.as_str()),
+            Step::OrgRole(role) => format!("{who} has the organization role {}.", role.as_str()),
+            Step::NotInOrg => format!("{who} does not belong to the organization."),
+            Step::Oneself => format!("{what} is the one who asks, and everyone may do {action} on themselves."),
+            Step::OnlyOneself => format!("{action} is for oneself only, and {who} is not {what}."),
+            Step::ServiceNeverSignsIn => format!("{what} is a service account; those never sign in to the console."),
+            Step::WrongKind => format!("{action} does not apply to {what}."),
+            Step::ManagesService => format!("{what} is a service account of a team that {who} manages."),
+            Step::Member(role) => {
+                format!("{who} is in team {} with the team role {}.", facts.what.entity(), role.as_str())
+            }
+            Step::NotMember => format!("{who} is not a member of team {}.", facts.what.entity()),
+            Step::OwnNamespace => format!("The namespace {} is {who}'s own.", facts.what.entity()),
+            Step::ForeignNamespace => format!("The namespace {} is another person's.", facts.what.entity()),
+            Step::Visibility(v) => format!("{what} has the visibility {}.", v.as_str()),
+            Step::Invited => format!("{who} is invited to {what}."),
+            Step::NotInvited => format!("{what} is restricted and {who} is not invited."),
+            Step::MayJoin => format!("{who} is an admin of team {} and may join {what}.", facts.what.entity()),
+            Step::NothingToJoin => format!("There is nothing to join: {what} is not restricted, or {who} is in it."),
+            Step::Owner => format!("{who} owns {what}, and owners may do {action}."),
+            Step::VisibilityGrants(v) => {
+                format!("The visibility {} allows {action} to everyone signed in.", v.as_str())
+            }
+            Step::VisibilityLacks(v) => {
+                format!(
+                    "{who} is outside the team, and the visibility {} does not allow {action} to outsiders.",
+                    v.as_str()
+                )
+            }
+            Step::OrgViewerReadsOnly => {
+                format!("{who} has the organization role viewer, which never writes, and {action} does.")
+            }
+            Step::MembersMayCreateTeams => "A setting lets members of the organization create teams.".to_owned(),
+            Step::OrgRoleGrants(role) => format!("The organization role {} allows {action}.", role.as_str()),
+            Step::OrgRoleLacks(role) => match rules::needed_org_role(action) {
+                Some(needed) => format!("{action} needs the organization role {needed}; {who} has {}.", role.as_str()),
+                None => format!("The organization role {} does not allow {action}.", role.as_str()),
+            },
+            Step::TeamRoleGrants(role) => format!("The team role {} allows {action}.", role.as_str()),
+            Step::TeamRoleLacks(role) => {
+                format!("The team role {} of {who} in {} does not allow {action}.", role.as_str(), facts.what.entity())
+            }
+        }
+    }
+}
+
+impl Who {
+    /// The name for sentences.
+    pub fn name(&self) -> &str {
+        match self {
+            Who::Anonymous => "nobody",
+            Who::Process(process) => process.as_str(),
+            Who::User { username, .. } => username,
+        }
+    }
+
+    /// The organization role where the resource is.
+    pub fn org_role(&self) -> Option<OrgRole> {
+        match self {
+            Who::User { org_role, .. } => *org_role,
+            _ => None,
+        }
+    }
+}
+
+impl What {
+    /// Kind and name for sentences.
+    pub fn label(&self) -> String {
+        match self {
+            What::Org { name, .. } => format!("organization {name}"),
+            What::User { username, .. } => username.clone(),
+            What::Team { name, .. } => format!("team {name}"),
+            What::Namespace { name, .. } => format!("namespace {name}"),
+            What::Project { entity_name, name, .. } => format!("project {entity_name}/{name}"),
+        }
+    }
+
+    /// The name of the team or namespace it is in.
+    fn entity(&self) -> &str {
+        match self {
+            What::Org { name, .. } | What::Team { name, .. } | What::Namespace { name, .. } => name,
+            What::User { username, .. } => username,
+            What::Project { entity_name, .. } => entity_name,
+        }
+    }
+}

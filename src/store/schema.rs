@@ -1,0 +1,261 @@
+//! Every table, index and sequence, in one list, with permanent numbers. Tables from 0x0001, indexes from 0x8001, sequences
+//! from 0xF001; a number is never given to another thing. Index keys come from the stored value alone, and folding of names
+//! lives here, so that no caller ever writes an index row or compares names by hand.
+
+use super::key::KeyCode;
+use super::{Multi, Record, Reference, Schema, Sequence, Table, Unique};
+use crate::clock::Millis;
+use crate::error::Code;
+use crate::model::audit::{Event, EventId};
+use crate::model::credential::{ApiKey, KeyUse};
+use crate::model::name::fold;
+use crate::model::project::{Project, ProjectMember, Visibility};
+use crate::model::role::TeamRole;
+use crate::model::session::{Session, SessionUse, SetupCode};
+use crate::model::team::{Invite, Membership, Org, Team};
+use crate::model::user::{Password, Status, User, UserKind};
+use crate::model::{Entity, InviteId, OrgId, ProjectId, TeamId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A value that somebody saved for a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSetting {
+    /// The setting's key.
+    pub key: String,
+    /// The value as text.
+    pub value: String,
+    /// Who saved it.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+}
+
+macro_rules! records {
+    ($($record:ty => $key:ty, |$v:ident| $body:expr;)*) => {$(
+        impl Record for $record {
+            type Key = $key;
+            fn key(&self) -> $key { let $v = self; $body }
+        }
+    )*};
+}
+
+records! {
+    Org => OrgId, |v| v.id;
+    User => UserId, |v| v.id;
+    Password => UserId, |v| v.user;
+    Team => TeamId, |v| v.id;
+    Membership => (TeamId, UserId), |v| (v.team, v.user);
+    Invite => InviteId, |v| v.id;
+    Project => ProjectId, |v| v.id;
+    ProjectMember => (ProjectId, UserId), |v| (v.project, v.user);
+    ApiKey => String, |v| v.id.clone();
+    KeyUse => String, |v| v.key.clone();
+    Session => String, |v| v.id.clone();
+    SessionUse => String, |v| v.session.clone();
+    SetupCode => u64, |_v| 1;
+    Event => EventId, |v| v.id;
+    SavedSetting => String, |v| v.key.clone();
+}
+
+/// Users and teams; one sequence, so that no number names both.
+pub const ENTITY_IDS: Sequence = Sequence(0xF001, "entity");
+/// Organizations.
+pub const ORG_IDS: Sequence = Sequence(0xF002, "organization");
+/// Projects.
+pub const PROJECT_IDS: Sequence = Sequence(0xF003, "project");
+/// Invitations.
+pub const INVITE_IDS: Sequence = Sequence(0xF004, "invite");
+
+/// Organizations.
+pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
+/// By folded name.
+pub static ORG_BY_NAME: Unique<Org, String> =
+    Unique::new(0x8001, "organization_by_name", |o, out| out.push(fold(&o.name)), Code::NameTaken);
+
+/// People and service accounts.
+pub static USERS: Table<User> =
+    Table::new(0x0101, "users", &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &ADMINS_OF_ORG, &SERVICES_OF_TEAM])
+        .referring(user_references)
+        .counted_by(ENTITY_IDS, |u| u.id.0);
+/// The global namespace, shared with [`TEAM_BY_NAME`].
+pub static USER_BY_NAME: Unique<User, String> = Unique::new(
+    0x8101,
+    "entity_by_name",
+    |u, out| {
+        if lives(u) {
+            out.push(fold(&u.username))
+        }
+    },
+    Code::NameTaken,
+);
+/// By any of the folded addresses.
+pub static USER_BY_EMAIL: Unique<User, String> = Unique::new(
+    0x8102,
+    "user_by_email",
+    |u, out| {
+        if lives(u) {
+            out.extend(u.emails.iter().map(|e| fold(&e.address)));
+        }
+    },
+    Code::EmailTaken,
+);
+/// People of an organization by folded name; no service accounts, no tombstones.
+pub static USERS_OF_ORG: Multi<User, (OrgId, String)> = Multi::new(0x8103, "users_of_organization", |u, out| {
+    if lives(u) && !u.is_service() {
+        out.extend(u.orgs.iter().map(|m| (m.org, fold(&u.username))));
+    }
+});
+/// Active people with the admin role: what the last-admin rule counts.
+pub static ADMINS_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8104, "admins_of_organization", |u, out| {
+    out.extend(u.orgs.iter().filter(|m| u.is_active_admin(m.org)).map(|m| (m.org,)));
+});
+/// Service accounts of a team.
+pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "services_of_team", |u, out| {
+    if let (UserKind::Service { team }, true) = (u.kind, lives(u)) {
+        out.push((team,));
+    }
+});
+/// Passwords, apart from users.
+pub static PASSWORDS: Table<Password> =
+    Table::new(0x0102, "passwords", &[]).referring(|p, out| out.push(Reference::to(&USERS, &p.user)));
+
+/// Teams.
+pub static TEAMS: Table<Team> = Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG])
+    .referring(|t, out| out.push(Reference::to(&ORGS, &t.org)))
+    .counted_by(ENTITY_IDS, |t| t.id.0);
+/// The global namespace, shared with [`USER_BY_NAME`].
+pub static TEAM_BY_NAME: Unique<Team, String> =
+    Unique::new(0x8101, "entity_by_name", |t, out| out.push(fold(&t.name)), Code::NameTaken);
+/// Teams of an organization by folded name.
+pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
+    Multi::new(0x8201, "teams_of_organization", |t, out| out.push((t.org, fold(&t.name))));
+/// Who is in which team, with the role.
+pub static MEMBERSHIPS: Table<Membership> = Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM])
+    .referring(|m, out| out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]));
+/// The teams of a user.
+pub static TEAMS_OF_USER: Multi<Membership, (UserId,)> =
+    Multi::new(0x8202, "teams_of_user", |m, out| out.push((m.user,)));
+/// The admins of a team.
+pub static ADMINS_OF_TEAM: Multi<Membership, (TeamId,)> = Multi::new(0x8203, "admins_of_team", |m, out| {
+    if m.role == TeamRole::Admin {
+        out.push((m.team,));
+    }
+});
+/// Pending invitations to teams.
+pub static INVITES: Table<Invite> = Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL])
+    .referring(|i, out| out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]))
+    .counted_by(INVITE_IDS, |i| i.id.0);
+/// One per team and address.
+pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> =
+    Unique::new(0x8204, "invite_by_email", |i, out| out.push((i.team, fold(&i.email))), Code::AlreadyDone);
+/// The invitations that wait for an address.
+pub static INVITES_OF_EMAIL: Multi<Invite, (String,)> =
+    Multi::new(0x8205, "invites_of_email", |i, out| out.push((fold(&i.email),)));
+
+/// Projects.
+pub static PROJECTS: Table<Project> = Table::new(0x0301, "projects", &[&PROJECT_BY_NAME, &OPEN_PROJECTS])
+    .referring(|p, out| {
+        out.push(Reference::to(&ORGS, &p.org));
+        out.push(match p.entity {
+            Entity::Team(id) => Reference::to(&TEAMS, &id),
+            Entity::Person(id) => Reference::to(&USERS, &id),
+        });
+    })
+    .counted_by(PROJECT_IDS, |p| p.id.0);
+/// One per entity and folded name.
+pub static PROJECT_BY_NAME: Unique<Project, (u64, String)> =
+    Unique::new(0x8301, "project_by_name", |p, out| out.push((p.entity.number(), fold(&p.name))), Code::NameTaken);
+/// Projects that everyone in the organization can reach.
+pub static OPEN_PROJECTS: Multi<Project, (OrgId, String)> = Multi::new(0x8302, "open_projects", |p, out| {
+    if matches!(p.visibility, Visibility::Open | Visibility::Public) {
+        out.push((p.org, fold(&p.name)));
+    }
+});
+/// Invitations to restricted projects.
+pub static PROJECT_MEMBERS: Table<ProjectMember> = Table::new(0x0302, "project_members", &[&PROJECTS_OF_USER])
+    .referring(|m, out| out.extend([Reference::to(&PROJECTS, &m.project), Reference::to(&USERS, &m.user)]));
+/// The restricted projects a user is invited to.
+pub static PROJECTS_OF_USER: Multi<ProjectMember, (UserId,)> =
+    Multi::new(0x8303, "projects_of_user", |m, out| out.push((m.user,)));
+
+/// API keys.
+pub static API_KEYS: Table<ApiKey> =
+    Table::new(0x0401, "api_keys", &[&KEYS_OF_USER]).referring(|k, out| out.push(Reference::to(&USERS, &k.owner)));
+/// A user's keys, oldest first.
+pub static KEYS_OF_USER: Multi<ApiKey, (UserId, Millis)> =
+    Multi::new(0x8401, "keys_of_user", |k, out| out.push((k.owner, k.created_at)));
+/// Last uses of keys.
+pub static KEY_USES: Table<KeyUse> = Table::scratch(0x0402, "key_uses", &[]);
+
+/// Browser sessions.
+pub static SESSIONS: Table<Session> = Table::scratch(0x0501, "sessions", &[&SESSIONS_OF_USER, &SESSIONS_BY_END])
+    .referring(|s, out| out.push(Reference::to(&USERS, &s.user)));
+/// A user's sessions, oldest first.
+pub static SESSIONS_OF_USER: Multi<Session, (UserId, Millis)> =
+    Multi::new(0x8501, "sessions_of_user", |s, out| out.push((s.user, s.created_at)));
+/// Sessions by their end, for sweeping.
+pub static SESSIONS_BY_END: Multi<Session, (Millis,)> =
+    Multi::new(0x8502, "sessions_by_end", |s, out| out.push((s.expires_at,)));
+/// Last uses of sessions.
+pub static SESSION_USES: Table<SessionUse> = Table::scratch(0x0502, "session_uses", &[]);
+/// The setup code, while there is no user.
+pub static SETUP_CODES: Table<SetupCode> = Table::scratch(0x0503, "setup_codes", &[]);
+
+/// The audit log.
+pub static EVENTS: Table<Event> = Table::quiet(0x0601, "events", &[&EVENTS_BY_ACTOR, &EVENTS_BY_TARGET])
+    .referring(|e, out| out.push(Reference::to(&ORGS, &e.org)));
+/// By who acted.
+pub static EVENTS_BY_ACTOR: Multi<Event, (String,)> =
+    Multi::new(0x8601, "events_by_actor", |e, out| out.push((e.actor.handle(),)));
+/// By what it was done to.
+pub static EVENTS_BY_TARGET: Multi<Event, (String,)> =
+    Multi::new(0x8602, "events_by_target", |e, out| out.push((e.target.handle(),)));
+
+/// Saved settings.
+pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
+
+/// The whole of it, for opening, `doctor` and the number test.
+pub static SCHEMA: Schema = Schema {
+    version: 1,
+    tables: &[
+        &ORGS,
+        &USERS,
+        &PASSWORDS,
+        &TEAMS,
+        &MEMBERSHIPS,
+        &INVITES,
+        &PROJECTS,
+        &PROJECT_MEMBERS,
+        &API_KEYS,
+        &KEY_USES,
+        &SESSIONS,
+        &SESSION_USES,
+        &SETUP_CODES,
+        &EVENTS,
+        &SETTINGS,
+    ],
+    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS],
+};
+
+fn lives(user: &User) -> bool {
+    user.status != Status::Deleted
+}
+
+fn user_references(user: &User, out: &mut Vec<Reference>) {
+    out.extend(user.orgs.iter().map(|m| Reference::to(&ORGS, &m.org)));
+    if let (UserKind::Service { team }, true) = (user.kind, lives(user)) {
+        out.push(Reference::to(&TEAMS, &team));
+    }
+    out.extend(user.default_team.map(|team| Reference::to(&TEAMS, &team)));
+}
+
+super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64));
+
+impl KeyCode for EventId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.to_bytes().encode(out);
+    }
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        <[u8; 16]>::decode(input).map(|bytes| EventId(ulid::Ulid::from_bytes(bytes)))
+    }
+}
