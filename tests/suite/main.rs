@@ -14,5 +14,16 @@
 #[allow(dead_code, reason = "each suite uses its own part; suites arrive one by one")]
 mod harness;
 
+mod api_keys;
+mod audit_log;
+mod bad_input;
+mod cli;
+mod console;
+mod crash;
+mod directory;
+mod explain;
 mod packaging;
+mod sdk;
 mod sign_in;
+mod static_binary;
+mod tls;

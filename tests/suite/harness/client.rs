@@ -4,9 +4,10 @@
 
 use super::{PATIENCE, html};
 use base64::Engine;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use ureq::http;
 
 /// What a request carries to say who asks.
@@ -83,17 +84,17 @@ impl Client {
 
     /// A cookie of the jar.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().unwrap().get(name).cloned()
+        self.cookies.lock().get(name).cloned()
     }
 
     /// Every cookie of the jar.
     pub fn cookies(&self) -> BTreeMap<String, String> {
-        self.cookies.lock().unwrap().clone()
+        self.cookies.lock().clone()
     }
 
     /// Puts a cookie into the jar.
     pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
+        self.cookies.lock().insert(name.to_owned(), value.to_owned());
     }
 
     /// Sends one request. A transport failure panics: every test expects an answer.
@@ -135,7 +136,7 @@ impl Client {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let mut jar = self.cookies.lock().unwrap();
+        let mut jar = self.cookies.lock();
         for (_, cookie) in headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             let dead = cookie.to_lowercase().contains("max-age=0;") || cookie.to_lowercase().ends_with("max-age=0");

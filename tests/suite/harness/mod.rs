@@ -10,12 +10,13 @@ pub mod html;
 pub mod sdk;
 pub mod world;
 
+use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -87,9 +88,9 @@ impl Permits {
 
     /// Waits for a permit; it returns when the guard is dropped.
     pub fn take(&'static self) -> Permit {
-        let mut left = self.0.lock().unwrap();
+        let mut left = self.0.lock();
         while *left == 0 {
-            left = self.1.wait(left).unwrap();
+            self.1.wait(&mut left);
         }
         *left -= 1;
         Permit(self)
@@ -101,7 +102,7 @@ pub struct Permit(&'static Permits);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        *self.0.0.lock().unwrap() += 1;
+        *self.0.0.lock() += 1;
         self.0.1.notify_one();
     }
 }
@@ -138,7 +139,7 @@ impl Data {
     }
 
     fn keep(&self) {
-        if let Some(dir) = self.0.lock().unwrap().take() {
+        if let Some(dir) = self.0.lock().take() {
             eprintln!("kept: {}", dir.keep().display());
         }
     }
@@ -280,7 +281,7 @@ pub struct Server {
     pub version: String,
     pub data: Data,
     pid: u32,
-    exit: Receiver<std::process::ExitStatus>,
+    exit: Mutex<Receiver<std::process::ExitStatus>>,
     gone: bool,
     unchecked: bool,
     log: Arc<Log>,
@@ -305,10 +306,10 @@ impl Server {
         let writer = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                writer.0.lock().unwrap().0.push(line);
+                writer.0.lock().0.push(line);
                 writer.1.notify_all();
             }
-            writer.0.lock().unwrap().1 = true;
+            writer.0.lock().1 = true;
             writer.1.notify_all();
         });
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -322,8 +323,16 @@ impl Server {
         let (tell, exit) = channel();
         std::thread::spawn(move || tell.send(child.wait().unwrap()));
 
-        let mut server =
-            Server { url: String::new(), version: String::new(), data, pid, exit, gone: false, unchecked, log };
+        let mut server = Server {
+            url: String::new(),
+            version: String::new(),
+            data,
+            pid,
+            exit: Mutex::new(exit),
+            gone: false,
+            unchecked,
+            log,
+        };
         let line = said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the server never said that it listens"));
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e} in {line:?}"));
         assert_eq!(ready["event"], "listening", "{line}");
@@ -334,20 +343,20 @@ impl Server {
 
     /// Everything on stderr so far.
     pub fn log(&self) -> String {
-        self.log.0.lock().unwrap().0.join("\n")
+        self.log.0.lock().0.join("\n")
     }
 
     /// Waits for a line on stderr that holds `text`, and returns it.
     pub fn line_with(&self, text: &str) -> String {
         let until = Instant::now() + PATIENCE;
-        let mut lines = self.log.0.lock().unwrap();
+        let mut lines = self.log.0.lock();
         loop {
             if let Some(line) = lines.0.iter().find(|line| line.contains(text)) {
                 return line.clone();
             }
             let left = until.saturating_duration_since(Instant::now());
             assert!(!left.is_zero() && !lines.1, "no line with {text:?} in:\n{}", lines.0.join("\n"));
-            lines = self.log.1.wait_timeout(lines, left).unwrap().0;
+            self.log.1.wait_for(&mut lines, left);
         }
     }
 
@@ -424,7 +433,7 @@ impl Server {
     /// Ends it at once, as a power cut would, and hands back the directory.
     pub fn kill(mut self) -> Data {
         self.signal(rustix::process::Signal::KILL);
-        self.exit.recv_timeout(PATIENCE).unwrap();
+        self.exit.lock().recv_timeout(PATIENCE).unwrap();
         self.gone = true;
         self.data.clone()
     }
@@ -440,15 +449,29 @@ impl Server {
         self.data.clone()
     }
 
+    /// For a server that was already told to end: the same checks.
+    pub fn ended(mut self) {
+        let problems = self.wait();
+        self.gone = true;
+        if !problems.is_empty() {
+            self.show();
+            panic!("{}", problems.join("; "));
+        }
+    }
+
     fn finish(&mut self) -> Vec<String> {
-        let mut problems = Vec::new();
         self.signal(rustix::process::Signal::TERM);
-        match self.exit.recv_timeout(DRAIN) {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        match self.exit.lock().recv_timeout(DRAIN) {
             Ok(status) if status.code() == Some(0) => {}
             Ok(status) => problems.push(format!("SIGTERM ended it with {status}, not 0")),
             Err(_) => {
                 signal(self.pid, rustix::process::Signal::KILL);
-                let _ = self.exit.recv_timeout(PATIENCE);
+                let _ = self.exit.lock().recv_timeout(PATIENCE);
                 problems.push(format!("still running {} s after SIGTERM", DRAIN.as_secs()));
             }
         }
@@ -482,7 +505,7 @@ impl Drop for Server {
         }
         if std::thread::panicking() {
             signal(self.pid, rustix::process::Signal::KILL);
-            let _ = self.exit.recv_timeout(PATIENCE);
+            let _ = self.exit.lock().recv_timeout(PATIENCE);
             self.show();
             return;
         }
