@@ -6,10 +6,14 @@ mod healthcheck;
 mod print;
 mod serve;
 
+use crate::app::{App, Parts};
+use crate::clock::Clock;
 use crate::config::env::Env;
-use crate::config::{Config, Flags, span};
+use crate::config::{Config, Flags, Log, prepare_data_dir, span};
 use crate::control::{self, Answer, Request};
+use crate::crypto::Random;
 use crate::error::{Code, Error, Result};
+use crate::store::{self, Store};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -181,7 +185,7 @@ pub fn main() -> ExitCode {
         Command::Healthcheck(Healthcheck { url, place }) => {
             config(place, &env).and_then(|config| healthcheck::run(&config, url.as_deref()))
         }
-        other => request(other).and_then(|(request, plain)| command(&request, plain, &env)),
+        other => request(other).and_then(|(request, plain)| command(request, plain, &env)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -220,9 +224,9 @@ fn config(place: Place, env: &Env) -> Result<Config> {
     Config::resolve(&Flags { data_dir: place.data_dir, ..Flags::default() }, env)
 }
 
-fn command(request: &Request, plain: Plain, env: &Env) -> Result<()> {
+fn command(request: Request, plain: Plain, env: &Env) -> Result<()> {
     let config = config(plain.place, env)?;
-    let answer = match control::ask_running(&config.control_socket(), request)? {
+    let answer = match control::ask_running(&config.control_socket(), &request)? {
         Some(answer) => answer,
         None => stopped(&config, request)?,
     };
@@ -235,8 +239,49 @@ fn command(request: &Request, plain: Plain, env: &Env) -> Result<()> {
 }
 
 /// Does a request on the store itself, while no server runs.
-fn stopped(_config: &Config, _request: &Request) -> Result<Answer> {
-    Err(Error::internal("the store has not landed"))
+fn stopped(config: &Config, request: Request) -> Result<Answer> {
+    start_log(&Log { json: false, level: config.log.level.min(tracing::Level::WARN) });
+    if !config.data_dir.exists() && !matches!(request, Request::UserCreate { .. }) {
+        return Err(Error::not_found(format!("There is no data directory {}.", config.data_dir.display()))
+            .hint("Name the server's with --data-dir or BAILIWICK_DATA_DIR."));
+    }
+    let app = open(config)?;
+    let answer = actix_web::rt::System::new().block_on(control::run(&app, config, request));
+    app.stop();
+    answer
+}
+
+/// Opens the installation: the data directory, the store, and what lives in memory beside it.
+fn open(config: &Config) -> Result<App> {
+    prepare_data_dir(&config.data_dir)?;
+    App::start(Parts {
+        store: Store::open_file(&config.data_dir.join(store::FILE_NAME), &store::schema::SCHEMA)?,
+        environment: config.env.clone(),
+        base_url: config.base_url.clone(),
+        org: config.org.clone(),
+        clock: Clock::system(),
+        random: Random::system(),
+        hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
+    })
+}
+
+/// Logs to stderr; stdout is for output that scripts read.
+fn start_log(log: &Log) {
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_default(tracing::Level::WARN.min(log.level))
+        .with_target("bailiwick", log.level)
+        .with_target("access", log.level);
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second start in one process (a test) keeps the first log.
+    let _ = if log.json {
+        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
+    } else {
+        let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        registry.with(layer.with_ansi(colour).with_target(false)).try_init()
+    };
 }
 
 /// The content of a password file without its final line break.

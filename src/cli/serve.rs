@@ -1,14 +1,17 @@
 //! `serve`: configuration to running server and back down. Logging, the order of opening (directory, socket, store,
 //! certificates), signals, and what the service manager hears: READY, WATCHDOG, RELOADING, STOPPING.
 
-use super::healthcheck;
+use super::{healthcheck, open, start_log};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::config::env::Env;
-use crate::config::{Config, Flags, Log, prepare_data_dir};
-use crate::crypto::Random;
+use crate::config::{Config, Flags};
+use crate::control;
 use crate::error::{Error, Result};
 use crate::http::tls::Certificates;
 use crate::http::{self, Outer};
+use crate::model::team::HOME;
+use crate::store::{Read, schema};
 use actix_web::web;
 use sd_notify::NotifyState;
 use std::io::Write;
@@ -19,6 +22,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How often certificate files are looked at.
 const CERTIFICATE_WATCH: Duration = Duration::from_secs(2);
 
+/// How often last uses and counts of refusals are written.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
 /// Runs the server until it is told to stop.
 pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     let mut config = Config::resolve(flags, env)?;
@@ -27,46 +33,78 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     for name in config.unknown_variables() {
         tracing::warn!("the environment variable {name} means nothing to this version; is it a typing mistake?");
     }
-    prepare_data_dir(&config.data_dir)?;
     let listener = http::bind(&config)?;
     config.bound_to(listener.local_addr().map_err(Error::internal)?);
-    let (clock, random) = (Clock::system(), Random::system());
-    let certificates = Certificates::load(&config, &clock)?;
-    let boot = u32::from_be_bytes(random.bytes::<4>()?);
-    let outer = web::Data::new(Outer::new(&config, boot, Box::new(|| Ok(()))));
+    let app = web::Data::new(open(&config)?);
+    let certificates = Certificates::load(&config, &app.clock)?;
+    let boot = u32::from_be_bytes(app.random.bytes::<4>()?);
+    let store = app.store.clone();
+    let probe = move || store.read(|view| view.get(&schema::ORGS, &HOME)).map(drop);
+    let outer = web::Data::new(Outer::new(&config, boot, Box::new(probe)));
     let system = actix_web::rt::System::new();
-    let served = system.block_on(async {
-        if let Some(certificates) = &certificates {
-            actix_web::rt::spawn(watch_certificates(Arc::clone(certificates)));
-        }
-        actix_web::rt::spawn(feed_watchdog(outer.clone()));
-        actix_web::rt::spawn(reload_on_hangup(certificates.clone())?);
-        let stop = stop_signal()?;
-        let ready = || announce(&config);
-        http::serve(&config, listener, certificates, outer, |_| {}, ready, stop).await
-    });
+    let served = system.block_on(serve(&config, &app, outer, certificates, listener));
     healthcheck::forget(&config);
+    app.stop();
     tracing::info!("stopped");
     served
 }
 
-/// Logs to stderr; stdout is for output that scripts read.
-fn start_log(log: &Log) {
-    let filter = tracing_subscriber::filter::Targets::new()
-        .with_default(tracing::Level::WARN.min(log.level))
-        .with_target("bailiwick", log.level)
-        .with_target("access", log.level);
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    // A second start in one process (a test) keeps the first log.
-    let _ = if log.json {
-        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
-    } else {
-        let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        registry.with(layer.with_ansi(colour).with_target(false)).try_init()
+async fn serve(
+    config: &Config,
+    app: &web::Data<App>,
+    outer: web::Data<Outer>,
+    certificates: Option<Arc<Certificates>>,
+    listener: std::net::TcpListener,
+) -> Result<()> {
+    if let Some(certificates) = &certificates {
+        actix_web::rt::spawn(watch_certificates(Arc::clone(certificates)));
+    }
+    actix_web::rt::spawn(feed_watchdog(outer.clone()));
+    actix_web::rt::spawn(reload_on_hangup(certificates.clone())?);
+    actix_web::rt::spawn(keep_house(app.clone()));
+    let (for_shell, for_routes, its_config) = (app.clone(), app.clone(), Arc::new(config.clone()));
+    let handle = move |request| {
+        let (app, config) = (for_shell.clone(), Arc::clone(&its_config));
+        async move { control::run(&app, &config, request).await }
     };
+    // A read-only data directory takes no socket; what can be read is served all the same.
+    if let Err(error) = control::listen(&config.control_socket(), handle) {
+        tracing::warn!("store commands have to wait until this server is stopped: {}", error.sentence());
+    }
+    let stop = stop_signal()?;
+    let ready = || {
+        announce(config);
+        show_setup_link(config, app);
+    };
+    let routes = move |routes: &mut web::ServiceConfig| {
+        routes.app_data(for_routes.clone());
+    };
+    http::serve(config, listener, certificates, outer, routes, ready, stop).await
+}
+
+/// While there is no user: the link that makes the first one, on stderr at any log level.
+fn show_setup_link(config: &Config, app: &App) {
+    let code = match app.renew_setup() {
+        Ok(Some(code)) => code,
+        Ok(None) => return,
+        Err(error) => return tracing::warn!("no setup link could be made: {}", error.sentence()),
+    };
+    let link = format!("{}/setup?code={code}", config.base_url);
+    let text = "There is no user yet. Within one hour, make the first administrator at";
+    let line = if config.log.json {
+        serde_json::json!({ "level": "WARN", "message": format!("{text} {link}"), "setup": link }).to_string()
+    } else {
+        format!("{text}\n  {link}")
+    };
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Housekeeping every few seconds.
+async fn keep_house(app: web::Data<App>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        app.tick();
+    }
 }
 
 /// Says on stdout, to the data directory and to the service manager that connections are taken.

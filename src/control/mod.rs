@@ -2,6 +2,11 @@
 //! socket in the data directory (mode 0600; same user or root only), one [`Answer`] or error line comes back.
 //! While the server is stopped the command line opens the store and calls the same [`run`]. Rules are in `ops`.
 
+mod doctor;
+mod run;
+
+pub use run::run;
+
 use crate::clock::Millis;
 use crate::error::{Code, Error, Result};
 use serde::{Deserialize, Serialize};

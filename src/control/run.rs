@@ -1,0 +1,94 @@
+//! Does what the shell asks, by `ops` like every other surface; the caller is the machine's owner, so the policy grants
+//! it, the rules of the domain still hold, and the audit log names the shell.
+
+use super::doctor;
+use super::{Answer, Request, SettingRow, Step};
+use crate::app::App;
+use crate::config::Config;
+use crate::error::Result;
+use crate::model::role::OrgRole;
+use crate::ops::credentials::{FreshKey, NewKey};
+use crate::ops::users::NewUser;
+use crate::ops::{self, Caller};
+use crate::policy::Process;
+
+/// Does one request on an open installation: the running server's, or one that the command line opened.
+pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer> {
+    let shell = Caller::process(Process::Shell);
+    match request {
+        Request::UserCreate { email, username, name, org_role, password, with_api_key } => {
+            let role = org_role.as_deref().map(OrgRole::parse).transpose()?;
+            let name = name.unwrap_or_default();
+            let password_hash = match password {
+                Some(password) => Some(app.new_password(&password, &[&email, &name]).await?),
+                None => None,
+            };
+            let new = NewUser { email, username, name, role, password_hash };
+            let fresh = if with_api_key { Some(FreshKey::draw(&app.random)?) } else { None };
+            let for_answer = fresh.clone();
+            let user = app
+                .act(&shell, move |cx| {
+                    let user = ops::users::create(cx, &new)?;
+                    if let Some(fresh) = &fresh {
+                        let key = NewKey { name: "made with the account".to_owned(), ..NewKey::default() };
+                        ops::credentials::issue(cx, &user.username, &key, fresh)?;
+                    }
+                    Ok(user)
+                })
+                .await?;
+            Ok(Answer::User {
+                id: user.id.global(),
+                email: user.email().unwrap_or_default().to_owned(),
+                org_role: user.orgs.first().map_or(OrgRole::Member, |m| m.role).as_str().to_owned(),
+                username: user.username,
+                api_key: for_answer.map(|key| key.reveal().to_owned()),
+            })
+        }
+        Request::UserSetPassword { user, password } => {
+            let account = app.ask(&shell, |cx| ops::users::get(cx, &user))?;
+            let own = [account.username.as_str(), account.name.as_str(), account.email().unwrap_or_default()];
+            let hash = app.new_password(&password, &own).await?;
+            app.act(&shell, move |cx| ops::users::set_password(cx, &user, &hash, None)).await?;
+            done(format!("{} has a new password; all sessions of the account are over.", account.username))
+        }
+        Request::UserReactivate { user } => {
+            let user = app.act(&shell, move |cx| ops::users::set_active(cx, &user, true)).await?;
+            done(format!("{} is active.", user.username))
+        }
+        Request::UserSetOrgRole { user, role } => {
+            let role = OrgRole::parse(&role)?;
+            let user = app.act(&shell, move |cx| ops::users::set_org_role(cx, &user, role)).await?;
+            done(format!("{} is {} of the organization.", user.username, role.as_str()))
+        }
+        Request::ApiKeyCreate { user, name, expires_in } => {
+            let expires_at = expires_in.map(|span| app.clock.now().saturating_add(span));
+            let new = NewKey { name: name.unwrap_or_default(), expires_at, ..NewKey::default() };
+            let fresh = FreshKey::draw(&app.random)?;
+            let for_answer = fresh.clone();
+            let key = app.act(&shell, move |cx| ops::credentials::issue(cx, &user, &new, &fresh)).await?;
+            Ok(Answer::Key { id: key.id, key: for_answer.reveal().to_owned() })
+        }
+        Request::Explain { subject, action, resource } => {
+            let found = app.ask(&shell, |cx| ops::explain::explain(cx, &subject, &action, &resource))?;
+            let chain = found.chain.into_iter().map(|r| Step { rule: r.rule, text: r.text }).collect();
+            Ok(Answer::Decision { allowed: found.allowed, visible: found.visible, chain })
+        }
+        Request::Settings => {
+            let settings = app.ask(&shell, |cx| ops::settings::list(cx))?;
+            let rows = settings.into_iter().map(|r| SettingRow {
+                key: r.setting.key.to_owned(),
+                env: r.setting.env.iter().map(|e| (*e).to_owned()).collect(),
+                value: r.shown().to_owned(),
+                source: r.source.as_str().to_owned(),
+                shadowed: r.shadowed.clone().filter(|_| !r.setting.secret),
+                doc: r.setting.doc.to_owned(),
+            });
+            Ok(Answer::Settings { settings: rows.collect() })
+        }
+        Request::Doctor => doctor::examine(app, config).await,
+    }
+}
+
+fn done(message: String) -> Result<Answer> {
+    Ok(Answer::Done { message })
+}
