@@ -38,14 +38,15 @@ fn people(answer: &Answer) -> String {
             }
             write!(out, "{}", if *allowed { "Allowed." } else { "Denied." })
         }
-        Answer::Settings { settings } => {
-            for row in settings {
+        Answer::Settings(rows) => {
+            for row in rows {
                 let shadowed = match &row.shadowed {
                     Some(value) => format!(", hides the saved value {value}"),
                     None => String::new(),
                 };
                 let _ = writeln!(out, "{} = {} ({}{shadowed})", row.key, row.value, row.source);
-                let _ = writeln!(out, "    {} [{}]", row.doc, row.env.join(", "));
+                let aliases: String = row.aliases.iter().map(|a| format!(", {a}")).collect();
+                let _ = writeln!(out, "    {} [{}{aliases}]", row.doc, row.env);
             }
             Ok(())
         }

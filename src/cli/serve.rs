@@ -3,11 +3,10 @@
 
 use super::{healthcheck, open, start_log};
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::env::Env;
 use crate::config::{Config, Flags};
 use crate::control;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::http::tls::Certificates;
 use crate::http::{self, Outer};
 use crate::model::team::HOME;
@@ -33,7 +32,11 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     for name in config.unknown_variables() {
         tracing::warn!("the environment variable {name} means nothing to this version; is it a typing mistake?");
     }
-    let listener = http::bind(&config)?;
+    let listener = http::bind(&config).map_err(|error| match control::is_answering(&config.control_socket()) {
+        true => Error::new(Code::Busy, format!("A server runs on {} already.", config.data_dir.display()))
+            .hint("Stop it first, or name another data directory and another address."),
+        false => error,
+    })?;
     config.bound_to(listener.local_addr().map_err(Error::internal)?);
     let app = web::Data::new(open(&config)?);
     let certificates = Certificates::load(&config, &app.clock)?;

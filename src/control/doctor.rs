@@ -19,7 +19,7 @@ const ROOM: u64 = 64 * 1024 * 1024;
 /// Examines the installation.
 pub async fn examine(app: &App, config: &Config) -> Result<Answer> {
     let opened = app.store.clone();
-    let mut findings = tokio::task::spawn_blocking(move || store::doctor::examine(&opened))
+    let mut findings = tokio::task::spawn_blocking(move || store::examine(&opened))
         .await
         .map_err(|e| Error::internal(format!("the examination ended early: {e}")))??;
     let mut checked = vec!["the store: every row decoded, every index recomputed, every reference resolved".to_owned()];

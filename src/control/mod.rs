@@ -115,10 +115,7 @@ pub enum Answer {
         chain: Vec<Step>,
     },
     /// Every setting.
-    Settings {
-        /// In the order of the manual.
-        settings: Vec<SettingRow>,
-    },
+    Settings(Vec<SettingRow>),
     /// The doctor's findings.
     Doctor {
         /// Whether there are none.
@@ -149,8 +146,10 @@ pub struct Step {
 pub struct SettingRow {
     /// Permanent name.
     pub key: String,
-    /// Environment variables that set it, the main one first.
-    pub env: Vec<String>,
+    /// The environment variable that sets it.
+    pub env: String,
+    /// Other names of that variable.
+    pub aliases: Vec<String>,
     /// The value in force; secrets read "set".
     pub value: String,
     /// `env`, `saved` or `default`.
@@ -272,6 +271,11 @@ where
     text.push('\n');
     to.write_all(text.as_bytes()).await?;
     to.shutdown().await
+}
+
+/// Whether a server answers on the control socket.
+pub fn is_answering(socket: &Path) -> bool {
+    reach(socket).is_ok_and(|place| std::os::unix::net::UnixStream::connect(&place.path).is_ok())
 }
 
 /// Sends a request to the server that runs on this data directory; `None` when none runs.

@@ -77,13 +77,14 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             let settings = app.ask(&shell, |cx| ops::settings::list(cx))?;
             let rows = settings.into_iter().map(|r| SettingRow {
                 key: r.setting.key.to_owned(),
-                env: r.setting.env.iter().map(|e| (*e).to_owned()).collect(),
+                env: r.setting.env.first().map(|e| (*e).to_owned()).unwrap_or_default(),
+                aliases: r.setting.env.iter().skip(1).map(|e| (*e).to_owned()).collect(),
                 value: r.shown().to_owned(),
                 source: r.source.as_str().to_owned(),
                 shadowed: r.shadowed.clone().filter(|_| !r.setting.secret),
                 doc: r.setting.doc.to_owned(),
             });
-            Ok(Answer::Settings { settings: rows.collect() })
+            Ok(Answer::Settings(rows.collect()))
         }
         Request::Doctor => doctor::examine(app, config).await,
     }
