@@ -254,8 +254,9 @@ fn stopped(config: &Config, request: Request) -> Result<Answer> {
 /// Opens the installation: the data directory, the store, and what lives in memory beside it.
 fn open(config: &Config) -> Result<App> {
     prepare_data_dir(&config.data_dir)?;
+    let file = config.data_dir.join(store::FILE_NAME);
     App::start(Parts {
-        store: Store::open_file(&config.data_dir.join(store::FILE_NAME), &store::schema::SCHEMA)?,
+        store: Store::open_file(&file, &store::schema::SCHEMA).map_err(|error| name_file(&error, &file))?,
         environment: config.env.clone(),
         base_url: config.base_url.clone(),
         org: config.org.clone(),
@@ -263,6 +264,22 @@ fn open(config: &Config) -> Result<App> {
         random: Random::system(),
         hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
     })
+}
+
+/// Says which file an error of opening is about.
+fn name_file(error: &Error, file: &Path) -> Error {
+    let detail = match error.code() {
+        Code::Busy => format!("Another bailiwick uses {} already.", file.display()),
+        _ => format!("{}: {}", file.display(), error.detail()),
+    };
+    let mut named = Error::new(error.code(), detail);
+    if let Some(hint) = error.next_step() {
+        named = named.hint(hint.to_owned());
+    }
+    match error.cause() {
+        Some(cause) => named.because(cause.to_string()),
+        None => named,
+    }
 }
 
 /// Logs to stderr; stdout is for output that scripts read.

@@ -47,6 +47,7 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     let system = actix_web::rt::System::new();
     let served = system.block_on(serve(&config, &app, outer, certificates, listener));
     healthcheck::forget(&config);
+    let _ = std::fs::remove_file(config.control_socket());
     app.stop();
     tracing::info!("stopped");
     served
