@@ -12,6 +12,8 @@
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
 //! | [`ops`] | use-cases: one function per thing a person can do |
+//! | [`graphql`] | the administration API that the wandb SDK calls |
+//! | [`rest`] | small JSON endpoints: the credential's subject, explanations, the audit log |
 
 pub mod app;
 pub mod cli;
@@ -20,8 +22,10 @@ pub mod config;
 pub mod control;
 pub mod crypto;
 pub mod error;
+pub mod graphql;
 pub mod http;
 pub mod model;
 pub mod ops;
 pub mod policy;
+pub mod rest;
 pub mod store;

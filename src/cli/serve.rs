@@ -81,7 +81,7 @@ async fn serve(
         show_setup_link(config, app);
     };
     let routes = move |routes: &mut web::ServiceConfig| {
-        routes.app_data(for_routes.clone());
+        routes.app_data(for_routes.clone()).configure(crate::graphql::routes).configure(crate::rest::routes);
     };
     http::serve(config, listener, certificates, outer, routes, ready, stop).await
 }
