@@ -29,6 +29,8 @@ pub enum Step {
     Oneself,
     /// A service account never signs in to the console.
     ServiceNeverSignsIn,
+    /// A service account changes nothing about itself.
+    ServiceManagesNothing,
     /// The action is for oneself only.
     OnlyOneself,
     /// The action does not apply to a resource of this kind.
@@ -151,7 +153,7 @@ impl Step {
             Step::Status(_) => "status",
             Step::OrgRole(_) | Step::NotInOrg => "organization_membership",
             Step::Oneself | Step::OnlyOneself => "oneself",
-            Step::ServiceNeverSignsIn | Step::ManagesService => "service_account",
+            Step::ServiceNeverSignsIn | Step::ServiceManagesNothing | Step::ManagesService => "service_account",
             Step::WrongKind => "resource_kind",
             Step::Member(_) | Step::NotMember => "team_membership",
             Step::OwnNamespace | Step::ForeignNamespace => "personal_namespace",
@@ -185,6 +187,9 @@ impl Step {
             Step::Oneself => format!("{what} is the one who asks, and everyone may do {action} on themselves."),
             Step::OnlyOneself => format!("{action} is for oneself only, and {who} is not {what}."),
             Step::ServiceNeverSignsIn => format!("{what} is a service account; those never sign in to the console."),
+            Step::ServiceManagesNothing => {
+                format!("{what} is a service account; an admin of its team does {action} for it.")
+            }
             Step::WrongKind => format!("{action} does not apply to {what}."),
             Step::ManagesService => format!("{what} is a service account of a team that {who} manages."),
             Step::Member(role) => {

@@ -106,6 +106,17 @@ pub enum What {
     },
 }
 
+impl Facts {
+    /// The same, seen by the account itself rather than through a narrower credential.
+    pub(super) fn with_full_scope(&self) -> Facts {
+        let mut facts = self.clone();
+        if let Who::User { scope, .. } = &mut facts.who {
+            *scope = KeyScope::Full;
+        }
+        facts
+    }
+}
+
 /// Gathers the facts about `subject` and `resource` from `view`.
 ///
 /// # Errors

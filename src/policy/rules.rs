@@ -61,8 +61,11 @@ fn consult(facts: &Facts, action: Action, chain: &mut Vec<Step>) -> Verdict {
                 return Refuse;
             }
             if *scope == KeyScope::ReadOnly && action.writes() {
+                // A narrower credential must not show what the account itself would not be shown.
+                let mut rest = vec![];
+                let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
                 chain.push(Step::CredentialReadsOnly);
-                return Refuse;
+                return if hidden { Hide } else { Refuse };
             }
             let Some(org_role) = *org_role else {
                 chain.push(Step::NotInOrg);
@@ -113,6 +116,11 @@ fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) -
         return Refuse;
     }
     if *id == known.id && action.is_for_oneself() {
+        if known.is_service && action.writes() {
+            // A machine does not mint keys for itself: whoever manages it does.
+            chain.push(Step::ServiceManagesNothing);
+            return Refuse;
+        }
         chain.push(Step::Oneself);
         return Allow;
     }
@@ -153,9 +161,12 @@ fn on_team(action: Action, known: Known, role: Option<TeamRole>, chain: &mut Vec
 }
 
 fn on_namespace(action: Action, known: Known, owner: crate::model::UserId, chain: &mut Vec<Step>) -> Verdict {
-    if owner != known.id {
+    if owner != known.id || known.is_service {
         chain.push(Step::ForeignNamespace);
         return Hide;
+    }
+    if !matches!(action, Action::TeamRead | Action::ProjectCreate) {
+        return wrong_kind(chain, Refuse);
     }
     chain.push(Step::OwnNamespace);
     by_team_role(action, known, TeamRole::Admin, chain)
@@ -197,10 +208,25 @@ fn on_project(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>
         chain.push(Step::Owner);
         return Allow;
     }
-    by_team_role(action, known, role, chain)
+    let verdict = by_team_role(action, known, role, chain);
+    if verdict == Refuse && opens(visibility, action) && !(action.writes() && known.org_role == OrgRole::Viewer) {
+        // A role in the team never takes away what everyone has.
+        chain.push(Step::VisibilityGrants(visibility));
+        return Allow;
+    }
+    verdict
 }
 
-/// A project seen by somebody who is not in its team: what the visibility opens to everyone signed in.
+/// What a visibility gives to everyone signed in.
+fn opens(visibility: Visibility, action: Action) -> bool {
+    match visibility {
+        Visibility::Open => action.is_public_reading() || action.is_open_submitting(),
+        Visibility::Public => action.is_public_reading(),
+        Visibility::Team | Visibility::Restricted => false,
+    }
+}
+
+/// A project seen by somebody who is not in its team.
 fn from_outside(
     action: Action,
     known: Known,
@@ -209,12 +235,7 @@ fn from_outside(
     chain: &mut Vec<Step>,
 ) -> Verdict {
     let visible = matches!(visibility, Visibility::Open | Visibility::Public);
-    let opened = match visibility {
-        Visibility::Open => action.is_public_reading() || action.is_open_submitting(),
-        Visibility::Public => action.is_public_reading(),
-        Visibility::Team | Visibility::Restricted => false,
-    };
-    if !opened {
+    if !opens(visibility, action) {
         // The last step is the denial's sentence; outside a closed project the missing membership says it best.
         chain.push(if visible { Step::VisibilityLacks(visibility) } else { Step::NotMember });
         return if visible || is_org_admin { Refuse } else { Hide };
@@ -240,9 +261,11 @@ fn joining(known: Known, role: TeamRole, closed: bool, chain: &mut Vec<Step>) ->
     Hide
 }
 
-/// Whether the organization role holds the action by itself. Service accounts carry no organization role's power.
+/// Whether the organization role holds the action by itself. Service accounts learn where they are and carry no other
+/// power of an organization role.
 fn by_org_role(action: Action, known: Known, chain: &mut Vec<Step>) -> bool {
-    let holds = !known.is_service && action.org_roles().contains(&known.org_role);
+    let fit = !known.is_service || action == Action::OrganizationRead;
+    let holds = fit && action.org_roles().contains(&known.org_role);
     if holds {
         chain.push(Step::OrgRoleGrants(known.org_role));
     }
