@@ -7,6 +7,7 @@
 //! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
 //! | [`config`] | how the server starts (flags, environment) and how it behaves (settings) |
 //! | [`cli`], [`control`] | the command line; the socket by which it reaches a running server |
+//! | [`console`] | pages for people, over the same use-cases as every surface |
 //! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
@@ -19,6 +20,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod control;
 pub mod crypto;
 pub mod error;

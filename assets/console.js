@@ -1,0 +1,186 @@
+// Enhancement only: every page works without this file. No libraries, no inline handlers, nothing leaves the origin.
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** `/` puts the cursor into the page's search, as people expect from their other tools. */
+addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  const box = $('.top input[type="search"]');
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+/** Copy buttons are hidden in the page and shown only where copying can work. */
+function say(text) {
+  let live = $('#live');
+  if (!live) {
+    live = document.createElement('p');
+    live.id = 'live';
+    live.className = 'visually-hidden';
+    live.setAttribute('role', 'status');
+    document.body.append(live);
+  }
+  live.textContent = text;
+}
+
+function copyButtons(root) {
+  for (const button of $$('[data-copy]', root)) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    const word = $('span', button);
+    const before = word.textContent;
+    button.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        word.textContent = 'Copied';
+        say('Copied');
+      } catch {
+        word.textContent = 'Select and copy';
+      }
+      setTimeout(() => { word.textContent = before; }, 2000);
+    });
+  }
+}
+
+/** Builds a dialog: a heading, some nodes, some buttons. Escape and the backdrop close it; focus returns by itself. */
+function dialog(title, nodes, buttons) {
+  const box = document.createElement('dialog');
+  const body = document.createElement('div');
+  body.className = 'body';
+  const heading = document.createElement('h2');
+  heading.textContent = title;
+  heading.id = 'dialog-title';
+  box.setAttribute('aria-labelledby', 'dialog-title');
+  body.append(heading, ...nodes);
+  const foot = document.createElement('div');
+  foot.className = 'foot';
+  foot.append(...buttons);
+  box.append(body, foot);
+  box.addEventListener('close', () => box.remove());
+  box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+function button(text, className, onClick) {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.className = `button ${className}`;
+  made.textContent = text;
+  made.addEventListener('click', onClick);
+  return made;
+}
+
+/** `data-confirm` on a form asks first. Without JavaScript the page's own text and the undo stand in. */
+addEventListener('submit', (event) => {
+  const form = event.target;
+  if (!form.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  const submitter = event.submitter;
+  const text = document.createElement('p');
+  text.textContent = form.dataset.confirm;
+  const box = dialog(form.dataset.confirmTitle || 'Are you sure', [text], [
+    button('Cancel', '', () => box.close()),
+    button(submitter?.textContent.trim() || 'Continue', 'danger primary', () => {
+      form.dataset.confirmed = 'yes';
+      form.requestSubmit(submitter);
+    }),
+  ]);
+});
+
+/** A form is sent once, however often its button is pressed; coming back to the page frees it again. */
+addEventListener('submit', (event) => {
+  if (event.defaultPrevented || event.target.method !== 'post') return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = 'yes';
+});
+addEventListener('pageshow', () => { for (const form of $$('form[data-sent]')) delete form.dataset.sent; });
+
+/** A row's "Save" appears once its choice differs from what is stored. */
+function quietSaves(root) {
+  for (const form of $$('form[data-quiet-save]', root)) {
+    const select = $('select', form);
+    const save = $('button', form);
+    const stored = select.value;
+    const show = () => { save.hidden = select.value === stored; };
+    select.addEventListener('change', show);
+    show();
+  }
+}
+
+/** "Why?" opens the reason chain in place; the link itself still leads to the page. */
+addEventListener('click', async (event) => {
+  const link = event.target.closest('a.why');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href, { headers: { accept: 'text/html' } });
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const reasons = page.querySelector('#reasons');
+    if (!answer.ok || !reasons) throw new Error('no reasons on that page');
+    const open = document.createElement('a');
+    open.className = 'button';
+    open.href = link.href;
+    open.textContent = 'Open as a page';
+    const box = dialog(reasons.dataset.title || 'Why', [document.importNode(reasons, true)], [open, button('Close', 'primary', () => box.close())]);
+  } catch {
+    location.assign(link.href);
+  }
+});
+
+/** Lists filter as one types: the same page is asked for again and its list put in place; the address follows. */
+function liveFilter() {
+  const form = $('form[data-filter]');
+  if (!form) return;
+  const box = $('input[type="search"]', form);
+  let timer;
+  let turn = 0;
+  box.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const mine = ++turn;
+      const url = new URL(form.action, location.href);
+      for (const [name, value] of new FormData(form)) if (value) url.searchParams.set(name, value);
+      try {
+        const answer = await fetch(url);
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const fresh = page.querySelector('#list');
+        if (mine !== turn || !answer.ok || !fresh) return;
+        $('#list').replaceWith(fresh);
+        enhance(fresh);
+        history.replaceState(null, '', url);
+        say($('.total')?.textContent ?? '');
+      } catch { /* the form's own button still works */ }
+    }, 180);
+  });
+}
+
+/** The bulk bar counts what is ticked. */
+function bulk(root) {
+  const bar = $('[data-bulk]', root);
+  if (!bar) return;
+  const count = $('[data-bulk-count]', bar);
+  const boxes = $$('input[name="pick"]', root);
+  const show = () => {
+    const ticked = boxes.filter((box) => box.checked).length;
+    count.textContent = ticked ? `${ticked} selected` : 'Select people to change several at once';
+    for (const made of $$('button', bar)) made.disabled = !ticked;
+  };
+  for (const box of boxes) box.addEventListener('change', show);
+  show();
+}
+
+function enhance(root) {
+  copyButtons(root);
+  quietSaves(root);
+  bulk(root);
+}
+
+enhance(document);
+liveFilter();
+$('[aria-invalid="true"]')?.focus();

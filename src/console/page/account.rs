@@ -1,0 +1,79 @@
+//! My account: keys, sessions, password. A key's secret is shown on the one page that follows its creation.
+
+use super::frame::Frame;
+use super::parts::{Choice, Field, Mark, Stamp, Tab};
+use askama::Template;
+
+/// One API key, never its secret.
+#[derive(Debug, Clone)]
+pub struct KeyRow {
+    /// The public part, by which it is revoked.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Created.
+    pub created: Stamp,
+    /// When it was last used.
+    pub used: Stamp,
+    /// When it ends.
+    pub expires: Stamp,
+    /// Whether it still works.
+    pub state: Mark,
+}
+
+/// One browser session.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Its public handle, by which it is revoked.
+    pub id: String,
+    /// Browser and system, in words.
+    pub agent: String,
+    /// From which address.
+    pub ip: String,
+    /// Signed in.
+    pub created: Stamp,
+    /// Last seen.
+    pub seen: Stamp,
+    /// When it ends.
+    pub expires: Stamp,
+    /// Whether it is the one this page was asked with.
+    pub current: bool,
+}
+
+/// My account, one tab of it.
+#[derive(Debug, Template)]
+#[template(path = "account.html")]
+pub struct Account {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The unique name.
+    pub username: String,
+    /// The display name.
+    pub name: String,
+    /// All e-mails.
+    pub emails: Vec<String>,
+    /// Role in the organization.
+    pub role: Mark,
+    /// The reasons behind it.
+    pub role_why: String,
+    /// Member of these teams.
+    pub teams: Vec<(String, Mark)>,
+    /// The tabs.
+    pub tabs: Vec<Tab>,
+    /// `profile`, `keys`, `sessions` or `password`.
+    pub tab: &'static str,
+    /// Keys.
+    pub keys: Vec<KeyRow>,
+    /// A key that is shown once: its name and itself.
+    pub new_key: Option<(String, String)>,
+    /// Signs the client in.
+    pub login: String,
+    /// Sessions.
+    pub sessions: Vec<SessionRow>,
+    /// The tab's form.
+    pub fields: Vec<Field>,
+    /// Lifetimes to choose from.
+    pub lifetimes: Vec<Choice>,
+    /// What went wrong.
+    pub problem: String,
+}

@@ -1,0 +1,75 @@
+//! Pages before sign-in: setup, sign-in, and the error page in both its frames. They say nothing about who exists.
+
+use super::frame::Frame;
+use super::parts::Field;
+use askama::Template;
+
+/// The sign-in form.
+#[derive(Debug, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignIn {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Name or e-mail, and password.
+    pub fields: Vec<Field>,
+    /// What went wrong; the same words whatever the cause.
+    pub problem: String,
+    /// Where to go afterwards: a path on this server.
+    pub next: String,
+    /// What just happened: "You are signed out."
+    pub notice: String,
+}
+
+/// The first person makes the organization's first admin.
+#[derive(Debug, Template)]
+#[template(path = "setup.html")]
+pub struct Setup {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The one-use code from the link.
+    pub code: String,
+    /// The organization's name.
+    pub org: Field,
+    /// Username, e-mail, name, password.
+    pub fields: Vec<Field>,
+    /// What went wrong.
+    pub problem: String,
+}
+
+/// What setup made, shown once at the end.
+#[derive(Debug, Template)]
+#[template(path = "setup_done.html")]
+pub struct SetupDone {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The organization's name.
+    pub org: String,
+    /// The admin's username.
+    pub username: String,
+    /// The admin's e-mail.
+    pub email: String,
+    /// Line to paste: signs the client in.
+    pub login: String,
+}
+
+/// What went wrong, why, and what to do next, with the request id.
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The HTTP status.
+    pub status: u16,
+    /// "You may not do that".
+    pub title: String,
+    /// What happened and why.
+    pub detail: String,
+    /// What to do next; may be empty.
+    pub hint: String,
+    /// Id to look for in the log.
+    pub request_id: String,
+    /// Where the whole reason chain is explained; may be empty.
+    pub why: String,
+    /// Whether to offer signing in.
+    pub offer_sign_in: bool,
+}

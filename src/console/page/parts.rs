@@ -1,0 +1,346 @@
+//! The small parts pages share: marks (word, symbol, tone), times, form fields, flashes, reason chains, event lines.
+//! The words for roles, states and visibilities live here once. Rendered by `templates/macros.html`.
+
+use crate::model::project::Visibility;
+
+/// A word with a symbol and a tone; meaning never rests on colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The word.
+    pub label: &'static str,
+    /// Symbol in `assets/icons.svg`.
+    pub icon: &'static str,
+    /// Class: empty, `ok`, `warn`, `danger`, `info` or `accent`.
+    pub tone: &'static str,
+}
+
+impl Mark {
+    const fn new(label: &'static str, icon: &'static str, tone: &'static str) -> Self {
+        Self { label, icon, tone }
+    }
+    /// An organization or team role by its stored name.
+    #[must_use]
+    pub fn role(name: &str) -> Self {
+        match name {
+            "admin" => Self::new("Admin", "shield", "accent"),
+            "member" => Self::new("Member", "person", ""),
+            "viewer" => Self::new("Viewer", "eye", ""),
+            "service" => Self::new("Service account", "robot", "info"),
+            _ => Self::new("No role", "no", ""),
+        }
+    }
+    /// A person's state by its stored name.
+    #[must_use]
+    pub fn status(name: &str) -> Self {
+        match name {
+            "active" => Self::new("Active", "yes", "ok"),
+            "deactivated" | "suspended" => Self::new("Deactivated", "pause", "warn"),
+            "deleted" => Self::new("Deleted", "trash", "danger"),
+            "pending" => Self::new("Pending", "clock", "warn"),
+            _ => Self::new("Unknown", "info", ""),
+        }
+    }
+    /// A project's visibility by its stored name.
+    #[must_use]
+    pub fn visibility(name: &str) -> Self {
+        match name {
+            "open" => Self::new("Open", "globe", "warn"),
+            "public" => Self::new("Public", "eye", "info"),
+            "team" => Self::new("Team", "teams", ""),
+            "restricted" => Self::new("Restricted", "lock", "accent"),
+            _ => Self::new("Unknown", "info", ""),
+        }
+    }
+    /// Whether a key still works.
+    #[must_use]
+    pub fn key(expired: bool) -> Self {
+        if expired { Self::new("Expired", "clock", "danger") } else { Self::new("Works", "yes", "ok") }
+    }
+    /// The session this page was asked with.
+    #[must_use]
+    pub fn this_session() -> Self {
+        Self::new("This session", "yes", "ok")
+    }
+    /// Where a setting's value comes from.
+    #[must_use]
+    pub fn source(name: &str) -> Self {
+        match name {
+            "env" => Self::new("Environment", "lock", "info"),
+            "saved" => Self::new("Saved", "check", "accent"),
+            "flag" => Self::new("Command line", "lock", "info"),
+            _ => Self::new("Default", "settings", ""),
+        }
+    }
+}
+
+/// A moment: exact for machines and the tooltip, relative for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// RFC 3339 in UTC; empty when it never happened.
+    pub exact: String,
+    /// "4 minutes ago", "3 May 2026", or the word for never.
+    pub ago: String,
+}
+
+impl Stamp {
+    /// The word for what did not happen or has no end.
+    #[must_use]
+    pub fn never(word: &str) -> Self {
+        Self { exact: String::new(), ago: word.to_owned() }
+    }
+    /// Whether there is no moment behind it.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        self.exact.is_empty()
+    }
+}
+
+/// A form that takes the last action back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// Where it posts.
+    pub action: String,
+    /// Its hidden fields.
+    pub fields: Vec<(String, String)>,
+}
+
+/// The quiet confirmation after an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flash {
+    /// Empty (it worked) or `danger`.
+    pub tone: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// How to take it back, where that is possible.
+    pub undo: Option<Undo>,
+}
+
+impl Flash {
+    /// The symbol beside the sentence.
+    #[must_use]
+    pub fn icon(&self) -> &'static str {
+        if self.tone == "danger" { "warn" } else { "yes" }
+    }
+}
+
+/// One input of a form with its label, help and error.
+#[derive(Debug, Clone, Default)]
+pub struct Field {
+    /// Name and id.
+    pub name: &'static str,
+    /// The label above.
+    pub label: &'static str,
+    /// The sentence below.
+    pub help: &'static str,
+    /// The input's type.
+    pub kind: &'static str,
+    /// What was entered; never a password.
+    pub value: String,
+    /// What is wrong and what to do; empty when nothing is.
+    pub error: String,
+    /// The autocomplete token.
+    pub autocomplete: &'static str,
+    /// Whether it may stay empty.
+    pub optional: bool,
+    /// Longest input in characters; 0 for no limit.
+    pub max: usize,
+    /// Id of a datalist; empty for none.
+    pub list: &'static str,
+}
+
+impl Field {
+    /// A required text field.
+    #[must_use]
+    pub fn text(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, kind: "text", autocomplete: "off", max: 200, ..Self::default() }
+    }
+    /// A required e-mail field.
+    #[must_use]
+    pub fn email(name: &'static str, label: &'static str) -> Self {
+        Self { kind: "email", ..Self::text(name, label) }
+    }
+    /// A password field; `current-password` or `new-password` tells password managers what to do.
+    #[must_use]
+    pub fn password(name: &'static str, label: &'static str, autocomplete: &'static str) -> Self {
+        Self { kind: "password", autocomplete, max: 512, ..Self::text(name, label) }
+    }
+    /// With help below.
+    #[must_use]
+    pub fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+    /// With what was entered before.
+    #[must_use]
+    pub fn value(self, value: &str) -> Self {
+        Self { value: value.to_owned(), ..self }
+    }
+    /// With an autocomplete token.
+    #[must_use]
+    pub fn autocomplete(self, autocomplete: &'static str) -> Self {
+        Self { autocomplete, ..self }
+    }
+    /// May stay empty.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { optional: true, ..self }
+    }
+    /// With an error in place.
+    #[must_use]
+    pub fn wrong(self, error: &str) -> Self {
+        Self { error: error.to_owned(), ..self }
+    }
+}
+
+/// One choice of a select or a group of radio buttons.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+    /// A sentence below; may be empty.
+    pub help: &'static str,
+    /// Whether it is the current one.
+    pub chosen: bool,
+}
+
+/// The three roles of an organization, with what they mean.
+#[must_use]
+pub fn org_roles(chosen: &str) -> Vec<Choice> {
+    roles(
+        chosen,
+        [
+            ("admin", "Admin", "Manages people, teams, keys and settings of the whole organization."),
+            ("member", "Member", "Works in the teams they belong to and in open and public projects."),
+            ("viewer", "Viewer", "Reads what their teams and public projects show, changes nothing."),
+        ],
+    )
+}
+
+/// The three roles of a team, with what they mean.
+#[must_use]
+pub fn team_roles(chosen: &str) -> Vec<Choice> {
+    roles(
+        chosen,
+        [
+            ("admin", "Admin", "Adds and removes people, changes roles and the team's settings."),
+            ("member", "Member", "Creates and changes the team's projects and runs."),
+            ("viewer", "Viewer", "Reads the team's projects and runs."),
+        ],
+    )
+}
+
+fn roles(chosen: &str, all: [(&'static str, &'static str, &'static str); 3]) -> Vec<Choice> {
+    all.into_iter()
+        .map(|(value, label, help)| Choice {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            help,
+            chosen: value == chosen,
+        })
+        .collect()
+}
+
+/// The four visibilities of a project, with what they mean.
+#[must_use]
+pub fn visibilities(chosen: &str) -> Vec<Choice> {
+    Visibility::ALL
+        .into_iter()
+        .map(|v| Choice {
+            value: v.as_str().to_owned(),
+            label: Mark::visibility(v.as_str()).label.to_owned(),
+            help: v.meaning(),
+            chosen: v.as_str() == chosen,
+        })
+        .collect()
+}
+
+/// One tab of a thing that has parts.
+#[derive(Debug, Clone)]
+pub struct Tab {
+    /// What is read.
+    pub label: &'static str,
+    /// Where it leads.
+    pub href: String,
+    /// Whether it is the current one.
+    pub current: bool,
+    /// How many things are behind it.
+    pub count: Option<usize>,
+}
+
+/// One step of a reason chain.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    /// The rule's permanent name.
+    pub rule: String,
+    /// The sentence.
+    pub text: String,
+    /// `yes` or `no` on the last step, else empty.
+    pub tone: &'static str,
+}
+
+impl Reason {
+    /// The symbol beside the sentence.
+    #[must_use]
+    pub fn icon(&self) -> &'static str {
+        match self.tone {
+            "yes" => "yes",
+            "no" => "no",
+            _ => "step",
+        }
+    }
+}
+
+/// A piece of an event's sentence, linked where it names a thing.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What is read.
+    pub text: String,
+    /// Where it leads; empty for plain words.
+    pub href: String,
+}
+
+/// One changed field of an event.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The field.
+    pub field: String,
+    /// Before; empty when there was nothing.
+    pub before: String,
+    /// After; empty when there is nothing.
+    pub after: String,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone)]
+pub struct EventLine {
+    /// The event's id, also its permanent address.
+    pub id: String,
+    /// When.
+    pub at: Stamp,
+    /// Symbol.
+    pub icon: &'static str,
+    /// Whether it was refused.
+    pub denied: bool,
+    /// "root changed ana's role in acme".
+    pub sentence: Vec<Part>,
+    /// Whether origin and reasons are shown below the sentence.
+    pub full: bool,
+    /// Whether the reasons are opened.
+    pub open: bool,
+    /// Address, credential, request id.
+    pub meta: Vec<String>,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// Why it was allowed or denied.
+    pub chain: Vec<Reason>,
+}
+
+/// A name that links to its page.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// What is read.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+}

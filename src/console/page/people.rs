@@ -1,0 +1,147 @@
+//! People: the list, the form that creates one, and a person with everything they can reach.
+
+use super::account::{KeyRow, SessionRow};
+use super::frame::Frame;
+use super::list::List;
+use super::parts::{Choice, EventLine, Field, Link, Mark, Stamp, Tab};
+use askama::Template;
+
+/// One person in a list.
+#[derive(Debug, Clone)]
+pub struct PersonRow {
+    /// The unique name.
+    pub username: String,
+    /// The display name.
+    pub name: String,
+    /// The first e-mail.
+    pub email: String,
+    /// Role in the organization.
+    pub role: Mark,
+    /// State.
+    pub status: Mark,
+    /// Their teams.
+    pub teams: Vec<String>,
+    /// Created.
+    pub created: Stamp,
+    /// Whether bulk actions may pick this row.
+    pub pickable: bool,
+}
+
+/// The list of people.
+#[derive(Debug, Template)]
+#[template(path = "people.html")]
+pub struct People {
+    /// The page's frame.
+    pub frame: Frame,
+    /// State of the list.
+    pub list: List,
+    /// The rows of this page.
+    pub rows: Vec<PersonRow>,
+    /// Whether the asker may create people.
+    pub can_create: bool,
+    /// Whether to offer changing several at once.
+    pub can_bulk: bool,
+}
+
+/// The form that creates a person.
+#[derive(Debug, Template)]
+#[template(path = "person_new.html")]
+pub struct NewPerson {
+    /// The page's frame.
+    pub frame: Frame,
+    /// E-mail, username, name.
+    pub fields: Vec<Field>,
+    /// Roles to choose from.
+    pub roles: Vec<Choice>,
+    /// Teams to put them in at once.
+    pub teams: Vec<Choice>,
+    /// Their first password.
+    pub password: Field,
+    /// What went wrong.
+    pub problem: String,
+}
+
+/// A freshly created person, and what to tell them.
+#[derive(Debug, Template)]
+#[template(path = "person_created.html")]
+pub struct Created {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The unique name.
+    pub username: String,
+    /// The e-mail.
+    pub email: String,
+    /// Whether a password was set.
+    pub has_password: bool,
+    /// Where people sign in.
+    pub sign_in: String,
+}
+
+/// One thing a person reaches, and through what.
+#[derive(Debug, Clone)]
+pub struct ReachRow {
+    /// The thing.
+    pub link: Link,
+    /// Symbol: `teams` or `projects`.
+    pub icon: &'static str,
+    /// What they may do there.
+    pub role: Mark,
+    /// Through what: "Member of acme", "Visibility is public".
+    pub through: String,
+    /// The reasons.
+    pub why: String,
+}
+
+/// A person: facts, reach, sessions, keys, actions.
+#[derive(Debug, Template)]
+#[template(path = "person.html")]
+pub struct Person {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The unique name.
+    pub username: String,
+    /// The display name.
+    pub name: String,
+    /// All e-mails, the first one first.
+    pub emails: Vec<String>,
+    /// Role in the organization.
+    pub role: Mark,
+    /// The reasons behind that role.
+    pub role_why: String,
+    /// State.
+    pub status: Mark,
+    /// `active`, `deactivated`…
+    pub state: String,
+    /// Created.
+    pub created: Stamp,
+    /// Whether this is the asker.
+    pub is_me: bool,
+    /// Whether it is a service account.
+    pub is_service: bool,
+    /// The tabs.
+    pub tabs: Vec<Tab>,
+    /// `overview`, `credentials` or `manage`.
+    pub tab: &'static str,
+    /// Everything they reach.
+    pub reach: Vec<ReachRow>,
+    /// Shown when the reach was cut short.
+    pub reach_more: usize,
+    /// Their sessions; none shown to those who may not see them.
+    pub sessions: Vec<SessionRow>,
+    /// Their keys.
+    pub keys: Vec<KeyRow>,
+    /// What they did and what was done to them.
+    pub events: Vec<EventLine>,
+    /// Whether the asker may change them.
+    pub can_manage: bool,
+    /// Roles to choose from.
+    pub roles: Vec<Choice>,
+    /// What a deactivation takes away, in words.
+    pub loses: Vec<String>,
+    /// What went wrong.
+    pub problem: String,
+    /// The line for the shell that sets a lost password.
+    pub password_command: String,
+    /// The name field.
+    pub rename: Field,
+}

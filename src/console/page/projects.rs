@@ -1,0 +1,138 @@
+//! Projects: the list, the form that creates one, and a project with the picture of who reaches it through what.
+
+use super::draw::AccessDrawing;
+use super::frame::Frame;
+use super::list::List;
+use super::parts::{Choice, EventLine, Field, Mark, Stamp, Tab};
+use askama::Template;
+
+/// One project in a list.
+#[derive(Debug, Clone)]
+pub struct ProjectRow {
+    /// The team or person it belongs to.
+    pub team: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// Who can reach it.
+    pub visibility: Mark,
+    /// Created.
+    pub created: Stamp,
+}
+
+/// The list of projects.
+#[derive(Debug, Template)]
+#[template(path = "projects.html")]
+pub struct Projects {
+    /// The page's frame.
+    pub frame: Frame,
+    /// State of the list.
+    pub list: List,
+    /// The rows of this page.
+    pub rows: Vec<ProjectRow>,
+    /// Whether the asker can create projects somewhere.
+    pub can_create: bool,
+}
+
+/// The form that creates a project.
+#[derive(Debug, Template)]
+#[template(path = "project_new.html")]
+pub struct NewProject {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Where it may be made.
+    pub owners: Vec<Choice>,
+    /// Name and description.
+    pub fields: Vec<Field>,
+    /// Visibilities to choose from.
+    pub visibilities: Vec<Choice>,
+    /// What went wrong.
+    pub problem: String,
+}
+
+/// Who reaches a project, and through what.
+#[derive(Debug, Clone)]
+pub struct AccessRow {
+    /// The unique name.
+    pub username: String,
+    /// The display name.
+    pub name: String,
+    /// What they may do.
+    pub can: Mark,
+    /// Through what.
+    pub through: String,
+    /// The reasons.
+    pub why: String,
+    /// Whether an invitation made it, which can be taken back.
+    pub invited: bool,
+}
+
+/// What a change of visibility would do.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The visibility that would be set.
+    pub to: String,
+    /// Its mark.
+    pub mark: Mark,
+    /// People who would gain access.
+    pub gains: Vec<String>,
+    /// People who would lose access.
+    pub loses: Vec<String>,
+    /// Shown when a list was cut short.
+    pub more: usize,
+}
+
+/// A project, one tab of it.
+#[derive(Debug, Template)]
+#[template(path = "project.html")]
+pub struct Project {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The team.
+    pub team: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// Who can reach it.
+    pub visibility: Mark,
+    /// Its meaning in one sentence.
+    pub meaning: &'static str,
+    /// The reasons the asker reaches it.
+    pub why: String,
+    /// Created.
+    pub created: Stamp,
+    /// By whom; may be empty.
+    pub created_by: String,
+    /// The tabs.
+    pub tabs: Vec<Tab>,
+    /// `overview`, `access` or `settings`.
+    pub tab: &'static str,
+    /// The line that sends a run here.
+    pub snippet: String,
+    /// What happened here.
+    pub events: Vec<EventLine>,
+    /// The picture.
+    pub drawing: AccessDrawing,
+    /// The table.
+    pub access: Vec<AccessRow>,
+    /// State of the table.
+    pub list: List,
+    /// Visibilities to choose from.
+    pub visibilities: Vec<Choice>,
+    /// What the asked change would do.
+    pub preview: Option<Preview>,
+    /// Whether the asker may change it.
+    pub can_manage: bool,
+    /// Why not: address of the reasons.
+    pub manage_why: String,
+    /// Whether it is restricted, so that people can be invited.
+    pub is_restricted: bool,
+    /// The form that invites someone.
+    pub invite: Field,
+    /// People one could invite, for completion.
+    pub suggestions: Vec<String>,
+    /// What went wrong.
+    pub problem: String,
+}

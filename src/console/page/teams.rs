@@ -1,0 +1,141 @@
+//! Teams: the list, the form that creates one, and a team with its projects, members and settings.
+
+use super::draw::Activity;
+use super::frame::Frame;
+use super::list::List;
+use super::parts::{Choice, EventLine, Field, Mark, Stamp, Tab};
+use super::projects::ProjectRow;
+use askama::Template;
+
+/// One team in a list.
+#[derive(Debug, Clone)]
+pub struct TeamRow {
+    /// The unique name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// People and service accounts.
+    pub members: usize,
+    /// Projects the asker can see.
+    pub projects: usize,
+    /// The asker's own role there, if any.
+    pub mine: Option<Mark>,
+    /// Created.
+    pub created: Stamp,
+}
+
+/// The list of teams.
+#[derive(Debug, Template)]
+#[template(path = "teams.html")]
+pub struct Teams {
+    /// The page's frame.
+    pub frame: Frame,
+    /// State of the list.
+    pub list: List,
+    /// The rows of this page.
+    pub rows: Vec<TeamRow>,
+    /// Whether the asker may create teams.
+    pub can_create: bool,
+}
+
+/// The form that creates a team.
+#[derive(Debug, Template)]
+#[template(path = "team_new.html")]
+pub struct NewTeam {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Name, description.
+    pub fields: Vec<Field>,
+    /// What went wrong.
+    pub problem: String,
+}
+
+/// One member of a team.
+#[derive(Debug, Clone)]
+pub struct MemberRow {
+    /// The unique name.
+    pub username: String,
+    /// The display name.
+    pub name: String,
+    /// The e-mail; empty for service accounts.
+    pub email: String,
+    /// `admin`, `member`, `viewer` or `service`.
+    pub role: Mark,
+    /// Roles to choose from; empty where it cannot be changed.
+    pub roles: Vec<Choice>,
+    /// State.
+    pub status: Mark,
+    /// Since when.
+    pub since: Stamp,
+    /// The reasons behind the role.
+    pub why: String,
+    /// Whether the asker may remove this member.
+    pub can_remove: bool,
+}
+
+/// One pending invitation.
+#[derive(Debug, Clone)]
+pub struct InviteRow {
+    /// The invitation's id.
+    pub id: String,
+    /// Who is invited.
+    pub email: String,
+    /// As what.
+    pub role: Mark,
+    /// When.
+    pub at: Stamp,
+    /// By whom.
+    pub by: String,
+}
+
+/// A team, one tab of it.
+#[derive(Debug, Template)]
+#[template(path = "team.html")]
+pub struct Team {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The unique name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// The asker's role there.
+    pub mine: Option<Mark>,
+    /// The reasons behind it.
+    pub mine_why: String,
+    /// Created.
+    pub created: Stamp,
+    /// The tabs.
+    pub tabs: Vec<Tab>,
+    /// `overview`, `projects`, `members`, `service-accounts` or `settings`.
+    pub tab: &'static str,
+    /// State of the tab's list.
+    pub list: List,
+    /// Projects the asker can see.
+    pub projects: Vec<ProjectRow>,
+    /// Members, service accounts apart.
+    pub members: Vec<MemberRow>,
+    /// Pending invitations.
+    pub invites: Vec<InviteRow>,
+    /// What happened here.
+    pub events: Vec<EventLine>,
+    /// How much, each day.
+    pub activity: Activity,
+    /// Whether the asker may change members and settings.
+    pub can_manage: bool,
+    /// Whether the asker may create projects.
+    pub can_create_project: bool,
+    /// Why the asker may not manage: address of the reasons.
+    pub manage_why: String,
+    /// The form that adds a member, or a service account, or changes the settings.
+    pub fields: Vec<Field>,
+    /// Roles to choose from in that form.
+    pub roles: Vec<Choice>,
+    /// People one could add, for completion.
+    pub suggestions: Vec<String>,
+    /// What went wrong.
+    pub problem: String,
+    /// A key that is shown once, with the account it belongs to.
+    pub new_key: Option<(String, String)>,
+    /// What deleting the team takes along, in words.
+    pub loses: Vec<String>,
+}
