@@ -3,6 +3,8 @@
 //! here, and nothing is shown that an op did not return. Next: `page` for what pages show, then a handler file per area.
 
 pub mod page;
+mod visit;
+mod words;
 
 use askama::Template;
 

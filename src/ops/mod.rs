@@ -15,6 +15,7 @@ pub mod denials;
 pub mod explain;
 pub mod passwords;
 pub mod projects;
+pub mod reach;
 pub mod sessions;
 pub mod settings;
 pub mod teams;

@@ -21,6 +21,29 @@ pub fn org<V: Read>(cx: &Cx<V>) -> Result<Org> {
     cx.view().get(&schema::ORGS, &id)?.ok_or_else(|| Error::not_found("There is no such organization."))
 }
 
+/// Renames the asker's organization.
+///
+/// # Errors
+/// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Denied`].
+pub fn rename_org(cx: &mut Acting, new: &str) -> Result<Org> {
+    let id = cx.org()?;
+    let grant = cx.allow(Action::OrganizationUpdate, Resource::Org(id))?;
+    let mut org =
+        cx.view().get(&schema::ORGS, &id)?.ok_or_else(|| Error::not_found("There is no such organization."))?;
+    let new = name::check_text("organization name", new, name::NAME_MAX)?;
+    if new.is_empty() {
+        return Err(Error::invalid("The organization needs a name."));
+    }
+    let change = changed("name", Some(&org.name), Some(&new));
+    if change.is_none() {
+        return Ok(org);
+    }
+    org.name = new;
+    cx.put(&grant, &schema::ORGS, &org)?;
+    cx.record(grant, change.into_iter().collect())?;
+    Ok(org)
+}
+
 /// The name of an organization; no check of rights.
 pub(crate) fn org_name(view: &impl Read, id: OrgId) -> Result<String> {
     Ok(view.get(&schema::ORGS, &id)?.map(|o| o.name).unwrap_or_default())

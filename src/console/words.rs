@@ -1,0 +1,384 @@
+//! How stored things read on pages: moments relative to now, an audit event as a sentence, a browser by its name.
+//! Nothing here asks or decides. The words for roles and states are in `page/parts.rs`.
+
+use super::page::parts::{Change, EventLine, Mark, Part, Reason, Stamp};
+use crate::clock::{self, DAY, HOUR, MINUTE, Millis};
+use crate::model::audit::{self, Event, Named, Outcome};
+use crate::model::user::User;
+
+/// A moment as people read it at `now`.
+pub fn stamp(at: Millis, now: Millis) -> Stamp {
+    let exact = clock::rfc3339(at - at.rem_euclid(clock::SECOND));
+    let away = (now - at).abs();
+    let (number, unit) = match away {
+        away if away < MINUTE => {
+            return Stamp { exact, ago: if at > now { "in a moment" } else { "just now" }.to_owned() };
+        }
+        away if away < HOUR => (away / MINUTE, "minute"),
+        away if away < DAY => (away / HOUR, "hour"),
+        away if away < 7 * DAY || at > now && away < 400 * DAY => (away / DAY, "day"),
+        _ => return Stamp { ago: date(at), exact },
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    let ago = if at > now { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") };
+    Stamp { exact, ago }
+}
+
+/// A moment that may never have come.
+pub fn stamp_or(at: Option<Millis>, now: Millis, never: &str) -> Stamp {
+    at.map_or_else(|| Stamp::never(never), |at| stamp(at, now))
+}
+
+/// "3 May 2026", UTC.
+pub fn date(at: Millis) -> String {
+    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
+        time::macros::format_description!("[day padding:none] [month repr:long] [year]");
+    utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default()
+}
+
+/// "3 May", UTC.
+pub fn short_date(at: Millis) -> String {
+    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
+        time::macros::format_description!("[day padding:none] [month repr:short]");
+    utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default()
+}
+
+/// "Today", "Yesterday", "Sunday 3 May 2026", UTC.
+pub fn day(at: Millis, now: Millis) -> String {
+    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
+        time::macros::format_description!("[weekday] [day padding:none] [month repr:long] [year]");
+    match now.div_euclid(DAY) - at.div_euclid(DAY) {
+        0 => "Today".to_owned(),
+        1 => "Yesterday".to_owned(),
+        _ => utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default(),
+    }
+}
+
+fn utc(at: Millis) -> Option<time::OffsetDateTime> {
+    time::OffsetDateTime::from_unix_timestamp(at.div_euclid(clock::SECOND)).ok()
+}
+
+/// A browser's own description as "Firefox on Linux".
+pub fn browser(agent: &str) -> String {
+    const NAMES: [(&str, &str); 7] = [
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+        ("python", "Python"),
+    ];
+    const SYSTEMS: [(&str, &str); 6] = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |all: &[(&str, &'static str)]| all.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    match (find(&NAMES), find(&SYSTEMS)) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(system)) => format!("A browser on {system}"),
+        (None, None) if agent.is_empty() => "Unknown".to_owned(),
+        (None, None) => agent.chars().take(40).collect(),
+    }
+}
+
+/// The mark of an account: what it is in the organization.
+pub fn org_mark(user: &User, org: crate::model::OrgId) -> Mark {
+    if user.is_service() {
+        return Mark::role("service");
+    }
+    Mark::role(user.org_role(org).map_or("", crate::model::role::OrgRole::as_str))
+}
+
+/// Reasons as the chain shows them: the last one settled it.
+pub fn reasons(chain: &[audit::Reason], allowed: bool) -> Vec<Reason> {
+    let last = chain.len().saturating_sub(1);
+    chain
+        .iter()
+        .enumerate()
+        .map(|(index, reason)| Reason {
+            rule: reason.rule.clone(),
+            text: reason.text.clone(),
+            tone: match (index == last, allowed) {
+                (false, _) => "",
+                (true, true) => "yes",
+                (true, false) => "no",
+            },
+        })
+        .collect()
+}
+
+/// Where a named thing has its page; empty where it has none.
+pub fn href(named: &Named) -> String {
+    match named.kind.as_str() {
+        "user" | "service" if !named.name.is_empty() => format!("/console/users/{}", named.name),
+        "team" => format!("/{}", named.name),
+        "project" => project_path(&named.name),
+        "organization" => "/org/dashboard".to_owned(),
+        "setting" => "/console/settings".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// `team/project` as a path whose project part is safe in an address.
+pub fn project_path(label: &str) -> String {
+    label.split_once('/').map_or_else(String::new, |(team, project)| format!("/{team}/{}", encoded(project)))
+}
+
+/// A path segment, percent-encoded.
+pub fn encoded(segment: &str) -> String {
+    let mut out = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// An event as one line of the timeline.
+pub fn event(e: &Event, now: Millis, full: bool) -> EventLine {
+    let denied = e.outcome != Outcome::Done;
+    let mut meta = vec![];
+    if !e.origin.ip.is_empty() {
+        meta.push(format!("from {}", e.origin.ip));
+    }
+    if !e.credential.is_empty() {
+        meta.push(format!("by {}", e.credential));
+    }
+    if !e.origin.request.is_empty() {
+        meta.push(format!("request {}", e.origin.request));
+    }
+    EventLine {
+        id: e.id.to_string(),
+        at: stamp(e.at, now),
+        icon: icon(e),
+        denied,
+        sentence: sentence(e),
+        full,
+        open: false,
+        meta,
+        changes: e
+            .changes
+            .iter()
+            .map(|c| Change {
+                field: c.field.clone(),
+                before: c.from.clone().unwrap_or_default(),
+                after: c.to.clone().unwrap_or_default(),
+            })
+            .collect(),
+        chain: reasons(&e.chain, !denied),
+    }
+}
+
+fn icon(e: &Event) -> &'static str {
+    if e.outcome != Outcome::Done {
+        return "no";
+    }
+    match e.action.split(':').next().unwrap_or_default() {
+        "user" if e.action.ends_with("api_key") => "key",
+        "user" => "person",
+        "session" => "screen",
+        "team" => "teams",
+        "project" => "projects",
+        "setting" | "organization" => "settings",
+        _ => "audit",
+    }
+}
+
+fn sentence(e: &Event) -> Vec<Part> {
+    let plain = |text: &str| Part { text: text.to_owned(), href: String::new() };
+    let actor = match e.actor.kind.as_str() {
+        "anonymous" => plain("Someone"),
+        "system" => plain(match e.actor.name.as_str() {
+            "shell" => "The shell",
+            "setup" => "The setup link",
+            other => other,
+        }),
+        _ => Part { text: e.actor.name.clone(), href: href(&e.actor) },
+    };
+    let target = match e.target.name.as_str() {
+        "" => plain(if e.target.kind == "user" { "an unknown person" } else { &e.target.kind }),
+        name => Part { text: name.to_owned(), href: href(&e.target) },
+    };
+    let oneself = e.actor.id == e.target.id && !e.actor.id.is_empty();
+    let field = |name: &str| e.changes.iter().find(|c| c.field.split(' ').next() == Some(name));
+    let to = |name: &str| field(name).and_then(|c| c.to.clone()).unwrap_or_default();
+    let from = |name: &str| field(name).and_then(|c| c.from.clone()).unwrap_or_default();
+    let mut words: Vec<Part> = vec![actor.clone()];
+    let mut say = |text: String| words.push(plain(&text));
+    if e.outcome == Outcome::Failed {
+        say(" could not sign in as ".to_owned());
+        words.push(target);
+        return counted(words, e);
+    }
+    if e.outcome == Outcome::Denied {
+        say(format!(" was refused {} on ", e.action));
+        words.push(target);
+        return counted(words, e);
+    }
+    match e.action.as_str() {
+        "user:login" => say(" signed in".to_owned()),
+        "session:revoke" if oneself || e.target.name == e.actor.name => say(" ended a session of their own".to_owned()),
+        "session:revoke" => {
+            say(" ended a session of ".to_owned());
+            words.push(Part { text: e.target.name.clone(), href: format!("/console/users/{}", e.target.name) });
+        }
+        "user:create" => {
+            say(" created ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" as {}", to("role"))));
+        }
+        "user:deactivate" | "user:reactivate" | "user:permanently_delete" => {
+            let verb = e.action.trim_start_matches("user:").trim_start_matches("permanently_");
+            say(format!(" {}d ", verb));
+            words.push(target);
+        }
+        "user:update_role" => {
+            say(" made ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" {} instead of {}", to("role"), from("role"))));
+        }
+        "user:set_password" => {
+            say(if oneself { " changed their password".to_owned() } else { " set the password of ".to_owned() });
+            if !oneself {
+                words.push(target);
+            }
+        }
+        "user:create_api_key" => {
+            let owner = to("owner");
+            say(format!(" created the API key “{}”", e.target.name));
+            if owner != e.actor.name {
+                words.push(plain(" for "));
+                words.push(Part { href: format!("/console/users/{owner}"), text: owner });
+            }
+        }
+        "user:delete_api_key" => say(format!(" revoked the API key “{}”", e.target.name)),
+        "team:create" => {
+            say(" created the team ".to_owned());
+            words.push(target);
+        }
+        "team:delete" => {
+            say(" deleted the team ".to_owned());
+            words.push(target);
+        }
+        "team:invite_user" => {
+            let (member, invited) = (to("member"), to("invited"));
+            if member.is_empty() {
+                say(format!(" invited {invited} to "));
+            } else {
+                say(" added ".to_owned());
+                words.push(Part { href: format!("/console/users/{member}"), text: member });
+                words.push(plain(" to "));
+            }
+            words.push(target);
+            words.push(plain(&format!(" as {}", to("role"))));
+        }
+        "team:uninvite" => {
+            let member = from("member");
+            if member.is_empty() {
+                say(format!(" withdrew the invitation of {} to ", from("invited")));
+            } else {
+                say(" removed ".to_owned());
+                words.push(Part { href: format!("/console/users/{member}"), text: member });
+                words.push(plain(" from "));
+            }
+            words.push(target);
+        }
+        "team:update_member" => {
+            let who = field("role").map(|c| c.field.trim_start_matches("role of ").to_owned()).unwrap_or_default();
+            say(" made ".to_owned());
+            words.push(Part { href: format!("/console/users/{who}"), text: who });
+            words.push(plain(&format!(" {} instead of {} in ", to("role"), from("role"))));
+            words.push(target);
+        }
+        "team:create_service_account" => {
+            say(" created the service account ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" in {}", to("team"))));
+        }
+        "project:create" => {
+            say(" created the project ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" ({})", to("visibility"))));
+        }
+        "project:delete" => {
+            say(" deleted the project ".to_owned());
+            words.push(target);
+        }
+        "project:update_visibility" => {
+            say(" changed ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" from {} to {}", from("visibility"), to("visibility"))));
+        }
+        "project:update_member" | "project:join" => {
+            let (came, left) = (to("invited"), from("invited"));
+            say(if came.is_empty() { " took back the invitation of ".to_owned() } else { " invited ".to_owned() });
+            let who = if came.is_empty() { left } else { came };
+            words.push(Part { href: format!("/console/users/{who}"), text: who });
+            words.push(plain(" to "));
+            words.push(target);
+        }
+        action if action.ends_with(":update") => {
+            let fields: Vec<&str> = e.changes.iter().map(|c| c.field.as_str()).collect();
+            say(format!(" changed the {} of ", fields.join(" and ")));
+            words.push(target);
+        }
+        action => {
+            say(format!(" did {action} on "));
+            words.push(target);
+        }
+    }
+    counted(words, e)
+}
+
+fn counted(mut words: Vec<Part>, e: &Event) -> Vec<Part> {
+    if e.count > 1 {
+        words.push(Part { text: format!(" ({} times within a minute)", e.count), href: String::new() });
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{browser, day, encoded, project_path, stamp};
+    use crate::clock::{DAY, HOUR, MINUTE};
+
+    #[test]
+    fn moments_read_as_people_say_them() {
+        let now = 1_780_000_000_000;
+        for (at, words) in [
+            (now - 3_000, "just now"),
+            (now - MINUTE, "1 minute ago"),
+            (now - 5 * HOUR, "5 hours ago"),
+            (now - 6 * DAY, "6 days ago"),
+            (now - 30 * DAY, "28 April 2026"),
+            (now + 90 * DAY, "in 90 days"),
+        ] {
+            assert_eq!(stamp(at, now).ago, words);
+        }
+        assert_eq!(stamp(now, now).exact, "2026-05-28T20:26:40Z");
+        assert_eq!((day(now, now).as_str(), day(now - 9 * DAY, now).as_str()), ("Today", "Tuesday 19 May 2026"));
+    }
+
+    #[test]
+    fn browsers_are_told_apart() {
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(browser(chrome), "Chrome on Linux");
+        assert_eq!(browser(""), "Unknown");
+    }
+
+    #[test]
+    fn project_names_are_safe_in_addresses() {
+        assert_eq!(project_path("acme/my \"first\" one"), "/acme/my%20%22first%22%20one");
+        assert_eq!(encoded("ä"), "%C3%A4");
+    }
+}
