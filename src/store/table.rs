@@ -45,6 +45,9 @@ impl Reference {
     }
 }
 
+/// A sequence, and the id that a record took from it.
+type Counter<V> = (Sequence, fn(&V) -> u64);
+
 /// Records of one type, sorted by primary key.
 pub struct Table<V: Record> {
     pub(super) number: u16,
@@ -52,7 +55,7 @@ pub struct Table<V: Record> {
     pub(super) kind: Kind,
     pub(super) indexes: &'static [&'static dyn IndexOf<V>],
     references: Option<fn(&V, &mut Vec<Reference>)>,
-    counter: Option<(Sequence, fn(&V) -> u64)>,
+    counter: Option<Counter<V>>,
 }
 
 impl<V: Record> Table<V> {
