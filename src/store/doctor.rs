@@ -74,10 +74,17 @@ impl Doctor<'_> {
         // In pages, so that looking up other rows does not happen inside a scan.
         loop {
             let mut page: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+            let mut ascending = true;
             self.snapshot.walk(&from, &[], Order::Ascending, &mut |key, value| {
+                // A damaged page can hold keys in any order, and then no walk would end.
+                ascending = key >= page.last().map_or(from.as_slice(), |(last, _)| last.as_slice());
                 page.push((key.to_vec(), value.to_vec()));
-                page.len() < 1_000
+                ascending && page.len() < 1_000
             })?;
+            if !ascending {
+                self.find("The rows are not in order: the store file is damaged. Restore a backup.".to_owned());
+                break;
+            }
             let Some((last, _)) = page.last() else { break };
             from = [last.as_slice(), &[0]].concat();
             for (key, value) in page {

@@ -18,6 +18,7 @@ mod range;
 mod read;
 mod redb;
 pub mod schema;
+mod shadow;
 mod table;
 mod tx;
 mod writer;

@@ -134,7 +134,6 @@ pub trait Read: Rows {
         Ok(count)
     }
 
-    /// The record stored under a row key.
     /// Every record whose key begins with `part`: for parts that bound the number, as the members of one team.
     fn all<V: Record, K: KeyCode>(&self, table: &Table<V>, part: &K) -> Result<Vec<V>> {
         let mut page = self.list(table, Range::prefix(part))?;
@@ -157,6 +156,7 @@ pub trait Read: Rows {
         Ok(items)
     }
 
+    /// The record stored under a row key.
     #[doc(hidden)]
     fn load<V: Record>(&self, row: &[u8]) -> Result<Option<V>> {
         let mut found = None;

@@ -4,7 +4,12 @@
 
 #![expect(clippy::unwrap_used)]
 
+mod contract;
+mod faults;
+mod health;
+mod model;
 mod typed;
+mod writer;
 
 use super::engine::Engine;
 use super::memory::Memory;
