@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One instance.
 pub struct App {
@@ -41,6 +42,7 @@ pub struct App {
     /// The origin used in links, without a trailing slash.
     pub base_url: String,
     environment: Environment,
+    calls: AtomicU32,
     throttle: Throttle,
     denials: Denials,
     uses: Uses,
@@ -88,7 +90,7 @@ const REVEAL: Millis = MINUTE;
 impl App {
     /// Starts the instance: makes the first organization in an empty store, reads the saved settings.
     pub fn start(parts: Parts) -> Result<App> {
-        let (now, entropy) = (parts.clock.now(), parts.random.ulid_bits()?);
+        let (now, entropy) = (parts.clock.now(), 0);
         let org = parts.org;
         parts.store.write_blocking(move |tx| ops::bootstrap::first_start(tx, &org, now, entropy))?;
         let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
@@ -100,6 +102,7 @@ impl App {
             random: parts.random,
             base_url: parts.base_url,
             environment: parts.environment,
+            calls: AtomicU32::new(1),
             throttle: Throttle::default(),
             denials: Denials::default(),
             uses: Uses::default(),
@@ -108,7 +111,14 @@ impl App {
     }
 
     fn env(&self) -> Result<Env> {
-        Ok(Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.random.ulid_bits()? })
+        Ok(Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.entropy()? })
+    }
+
+    /// 32 bits of a count, 32 random ones, and 16 for the events of one use-case.
+    fn entropy(&self) -> Result<u128> {
+        let count = self.calls.fetch_add(1, Ordering::Relaxed);
+        let random = u32::from_be_bytes(self.random.bytes::<4>()?);
+        Ok((u128::from(count) << 48) | (u128::from(random) << 16))
     }
 
     /// A reading use-case over one snapshot, on the calling thread.
@@ -290,7 +300,7 @@ impl App {
     fn failed_sign_in(&self, user: Option<&User>, cause: &str, who: &Caller) -> Result<Event> {
         let now = self.clock.now();
         Ok(Event {
-            id: EventId::new(now, self.random.ulid_bits()?),
+            id: EventId::new(now, self.entropy()?),
             at: now,
             org: user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org),
             actor: Named::new("anonymous", "", ""),

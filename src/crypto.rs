@@ -55,12 +55,6 @@ impl Random {
         }
         Ok(out)
     }
-
-    /// 80 random bits, as a ULID wants beside its time.
-    pub fn ulid_bits(&self) -> Result<u128> {
-        let bytes = self.bytes::<10>()?;
-        Ok(bytes.iter().fold(0u128, |acc, b| (acc << 8) | u128::from(*b)))
-    }
 }
 
 /// SHA-256 of `data`.

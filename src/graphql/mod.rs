@@ -36,9 +36,8 @@ struct Body {
 
 async fn post(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     let who = auth::by_key(&app, &request)?;
-    let body: Body = serde_json::from_slice(&body).map_err(|e| {
-        Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request in JSON: {e}."))
-    })?;
+    let body: Body = serde_json::from_slice(&body)
+        .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request in JSON: {e}.")))?;
     let mut asked = Request::new(body.query).data(app.into_inner()).data(who);
     asked.operation_name = body.operation_name;
     asked.variables = body.variables.unwrap_or_default();
@@ -55,9 +54,7 @@ fn answer(response: Response, request: &HttpRequest) -> HttpResponse {
             break;
         }
     }
-    HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .json(response)
+    HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/json")).json(response)
 }
 
 /// A use-case's error for the schema: the sentence, the code, and the error itself for the status.

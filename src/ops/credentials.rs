@@ -32,6 +32,12 @@ impl FreshKey {
     }
 }
 
+impl std::fmt::Debug for FreshKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FreshKey(secret)")
+    }
+}
+
 /// What its owner says of a new key.
 #[derive(Clone, Debug, Default)]
 pub struct NewKey {

@@ -22,6 +22,9 @@ pub mod teams;
 pub mod throttle;
 pub mod users;
 
+#[cfg(test)]
+mod tests;
+
 use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Result};
@@ -58,7 +61,8 @@ pub struct Env {
     pub now: Millis,
     /// The settings in force.
     pub settings: Arc<Settings>,
-    /// 80 random bits from which event ids are counted.
+    /// 80 bits from which event ids are counted: what begins later has more of them, so that events of one millisecond stand
+    /// in order.
     pub entropy: u128,
 }
 

@@ -32,6 +32,12 @@ impl FreshSession {
     }
 }
 
+impl std::fmt::Debug for FreshSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FreshSession(secret)")
+    }
+}
+
 /// A session and its last use, for lists.
 #[derive(Clone, Debug)]
 pub struct ListedSession {

@@ -17,7 +17,7 @@ const LONGEST: Millis = 15 * MINUTE;
 const LONGEST_NAME: Millis = 5 * SECOND;
 /// What is forgotten after this long without a failure.
 const MEMORY: Millis = 60 * MINUTE;
-/// Most entries; beyond it the oldest are forgotten.
+/// Most entries; beyond it the older half is forgotten.
 const ENTRIES: usize = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,11 +73,16 @@ impl Throttle {
             entry.last_at = now;
         }
         if entries.len() > ENTRIES {
-            entries.retain(|_, e| now - e.last_at <= MEMORY);
-            while entries.len() > ENTRIES {
-                let Some(oldest) = entries.iter().min_by_key(|(_, e)| e.last_at).map(|(k, _)| k.clone()) else { break };
-                entries.remove(&oldest);
-            }
+            // The older half goes at once, so that a flood of names costs next to nothing per attempt.
+            let mut times: Vec<_> = entries.values().map(|e| e.last_at).collect();
+            let (_, middle, _) = times.select_nth_unstable(ENTRIES / 2);
+            let middle = *middle;
+            let mut spare = ENTRIES / 2;
+            entries.retain(|_, e| {
+                let keep = e.last_at > middle || (e.last_at == middle && spare > 0);
+                spare -= usize::from(keep && e.last_at == middle);
+                keep
+            });
         }
     }
 

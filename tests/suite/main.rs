@@ -12,6 +12,7 @@
 )]
 
 #[allow(dead_code, reason = "each suite uses its own part; suites arrive one by one")]
+mod architecture;
 mod harness;
 
 mod api_keys;
