@@ -112,7 +112,7 @@ fn only_instance_admins_read_it() {
     }
     let browser = world.anonymous.fresh();
     browser.sign_in("mia", PASSWORD).is(303);
-    assert_eq!(browser.page("/audit").status, 403);
+    assert_eq!(browser.page("/console/audit").status, 403);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn the_page_searches() {
     world.member.client.invite(TEAM, "otto", true).is(403);
     let browser = world.anonymous.fresh();
     browser.sign_in("root", PASSWORD).is(303);
-    let page = browser.page("/audit").is(200);
+    let page = browser.page("/console/audit").is(200);
     for word in ["tess", "acme", "mia"] {
         assert!(page.text().contains(word), "{word}: {}", page.text());
     }

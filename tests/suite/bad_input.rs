@@ -224,7 +224,7 @@ fn values_that_break_a_rule_are_refused_with_the_rule() {
     world.server.cli(&["user", "create", email, "--name", name]).ok();
     let browser = world.anonymous.fresh();
     browser.sign_in("root", PASSWORD).is(303);
-    for path in ["/people", "/people/markup", "/audit"] {
+    for path in ["/console/users", "/console/users/markup", "/console/audit"] {
         let page = browser.page(path).is(200);
         assert!(!page.body.contains("<img src=x"), "{path}");
     }
@@ -238,19 +238,19 @@ fn odd_addresses_and_forms_are_clear_4xx() {
     for path in [
         "/no-such-team",
         "/acme/no-such-project",
-        "/people/no-such-person",
+        "/console/users/no-such-person",
         "/../../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/assets/../Cargo.toml",
         "/assets/nothing.css",
         "//",
         "/a//b",
-        "/people?page=-1",
-        "/people?page=99999999999999999999",
-        "/audit?before=nonsense",
-        "/audit?actor=%00",
+        "/console/users?page=-1",
+        "/console/users?page=99999999999999999999",
+        "/console/audit?before=nonsense",
+        "/console/audit?actor=%00",
         "/%00",
-        "/why?action=nonsense&subject=%00",
+        "/console/why?action=nonsense&subject=%00",
     ] {
         let reply = browser.page(path);
         assert!(reply.status < 500, "{path}: {reply:?}");

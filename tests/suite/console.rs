@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 /// Pages of somebody who is signed in, on a world with something in it.
 const PAGES: &[&str] = &[
     "/",
-    "/people",
-    "/people/mia",
-    "/people/root",
-    "/teams",
+    "/console/users",
+    "/console/users/mia",
+    "/console/users/root",
+    "/console/teams",
     "/acme",
     "/acme/fusion",
-    "/projects",
-    "/account",
+    "/console/projects",
+    "/console/account",
     "/authorize",
-    "/audit",
-    "/why",
-    "/why?subject=mia&action=project:read&resource=acme/fusion",
+    "/console/audit",
+    "/console/why",
+    "/console/why?subject=mia&action=project:read&resource=acme/fusion",
     "/no-such-team",
 ];
 
@@ -107,7 +107,7 @@ fn pages_are_whole_without_scripts_and_for_a_member() {
         "pages.mjs",
         &json!({
             "url": world.server.url, "user": "mia", "password": PASSWORD,
-            "pages": ["/", "/acme", "/acme/fusion", "/account", "/authorize"],
+            "pages": ["/", "/acme", "/acme/fusion", "/console/account", "/authorize"],
             "themes": ["light"], "widths": [1280, 390], "scripts": [true, false],
         }),
     );

@@ -104,9 +104,9 @@ fn the_last_rule_is_in_the_audit_event_and_on_the_page() {
     world.member.client.invite(TEAM, "otto", false).is(403);
     let browser = world.anonymous.fresh();
     browser.sign_in("root", crate::harness::PASSWORD).is(303);
-    let page = browser.page("/audit").is(200).text();
+    let page = browser.page("/console/audit").is(200).text();
     assert!(page.contains(last.trim_end_matches('.')), "{last:?} is on the audit page: {page}");
-    let why = browser.page("/why?subject=mia&action=team:invite_user&resource=acme").is(200).text();
+    let why = browser.page("/console/why?subject=mia&action=team:invite_user&resource=acme").is(200).text();
     for step in said["chain"].as_array().unwrap() {
         assert!(why.contains(step["text"].as_str().unwrap().trim_end_matches('.')), "{step} is on the page: {why}");
     }

@@ -231,8 +231,8 @@ fn every_answer(client: &Client) -> Vec<(String, Reply)> {
         "/admin/audit_logs",
         "/no/such/page/at/all",
         "/%ff%fe",
-        "/people",
-        "/audit",
+        "/console/users",
+        "/console/audit",
         "/logout",
     ]
     .iter()

@@ -45,11 +45,11 @@ await page.keyboard.press('Tab');
 const first = await focused();
 answer.skip = first && first.href ? first.href : null;
 // `/` leads to the search where there is one.
-await page.goto(task.url + '/people');
+await page.goto(task.url + '/console/users');
 await page.keyboard.press('/');
 answer.search = await focused();
 // Out again: some control on the page's way signs out, perhaps behind the account page.
-await page.goto(task.url + '/account');
+await page.goto(task.url + '/console/account');
 answer.out = await tabTo('sign out', e => (e.action || '').includes('logout') || (e.href || '').includes('logout'));
 if (answer.out) {
   await Promise.all([page.waitForURL(u => u.pathname.startsWith('/login')), page.keyboard.press('Enter')]);
