@@ -7,6 +7,7 @@ use crate::config::env::Env as Environment;
 use crate::config::settings::{LiveSettings, Settings};
 use crate::crypto::Random;
 use crate::error::{Code, Error, Kind, Result};
+use crate::meter::{self, Meter};
 use crate::model::audit::{Event, EventId, Named, Outcome};
 use crate::model::credential::KeyUse;
 use crate::model::session::{Session, SessionUse};
@@ -240,6 +241,7 @@ impl App {
             Kind::Denied | Kind::NotFound => sign_in_failed(),
             _ => e,
         })?;
+        meter::count(Meter::SignIns);
         self.throttle.succeeded(typed, ip);
         Ok(opened)
     }
@@ -271,6 +273,7 @@ impl App {
         };
         let (id, secrets) = (user.id, fresh.clone());
         let session = self.act(&proven, move |cx| ops::sessions::open(cx, id, method, &secrets)).await?;
+        meter::count(Meter::SessionsOpened);
         Ok((fresh, session))
     }
 
@@ -410,6 +413,7 @@ fn stale(uses: &Mutex<HashMap<String, Use>>) -> Vec<(String, Use)> {
 }
 
 fn sign_in_failed() -> Error {
+    meter::count(Meter::SignInsFailed);
     Error::new(Code::SignInFailed, "User name and password do not fit together, or the account is not active.")
         .hint("Check both. An organization admin can see the reason in the audit log.")
 }

@@ -4,7 +4,7 @@
 //!
 //! | room | what it is for |
 //! | --- | --- |
-//! | [`error`], [`clock`], [`crypto`] | leaves: the one error type, the only system clock, the only randomness |
+//! | [`error`], [`clock`], [`crypto`], [`meter`] | leaves: the one error type, the only system clock, the only randomness, counts |
 //! | [`config`] | how the server starts (flags, environment) and how it behaves (settings) |
 //! | [`cli`], [`control`] | the command line; the socket by which it reaches a running server |
 //! | [`console`] | pages for people, over the same use-cases as every surface |
@@ -26,6 +26,7 @@ pub mod crypto;
 pub mod error;
 pub mod graphql;
 pub mod http;
+pub mod meter;
 pub mod model;
 pub mod ops;
 pub mod policy;

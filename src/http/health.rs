@@ -1,10 +1,11 @@
 //! `/healthz` (the process is alive), `/ready` (the store answers) and `/metrics` (Prometheus).
 //! `/metrics` is for callers on loopback and for holders of a credential; the other two are for everyone and say nothing.
 
-use super::Outer;
+use super::middleware::context;
+use super::{Outer, auth};
+use crate::app::App;
 use crate::error::Result;
-use actix_web::{HttpResponse, web};
-use std::sync::Arc;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -19,7 +20,11 @@ pub async fn ready(outer: web::Data<Outer>) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }
 
-/// The metrics text, for the route that has checked who asks.
-pub fn metrics(outer: &Arc<Outer>) -> HttpResponse {
-    HttpResponse::Ok().content_type(OPENMETRICS).body(outer.metrics.render())
+/// Answers `GET /metrics`: to callers on this machine that no proxy speaks for, and to holders of an API key.
+pub async fn metrics(outer: web::Data<Outer>, app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
+    let proxied = ["x-forwarded-for", "forwarded"].iter().any(|name| request.headers().contains_key(*name));
+    if proxied || !context(&request).client.is_loopback() {
+        auth::by_key(&app, &request)?;
+    }
+    Ok(HttpResponse::Ok().content_type(OPENMETRICS).body(outer.metrics.render()))
 }

@@ -1,11 +1,14 @@
 //! Counters for Prometheus. Labels come from enums only, so a stranger's input can never grow the list of series.
 //! Every series is looked up once, at start: counting a request touches two atomics and one short lock.
 
+use crate::meter::{self, Meter};
 use actix_web::http::StatusCode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 
@@ -50,6 +53,20 @@ const CLASSES: [Class; 5] =
     [Class::Informational, Class::Success, Class::Redirect, Class::ClientError, Class::ServerError];
 const BUCKETS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
 
+/// The counts that the store and the use-cases keep.
+#[derive(Debug)]
+struct Meters;
+
+impl Collector for Meters {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        for meter in Meter::ALL {
+            let count = ConstCounter::new(meter::read(*meter));
+            count.encode(encoder.encode_descriptor(meter.as_str(), meter.doc(), None, count.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
 /// All counters of the server.
 pub struct Metrics {
     registry: Registry,
@@ -71,6 +88,8 @@ impl Metrics {
         let seconds = Family::<SurfaceLabels, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_seconds", "Time from the request's head to the answer's head", seconds.clone());
+        registry.register("build", "The executable", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register_collector(Box::new(Meters));
         Metrics {
             requests: SURFACES.map(|surface| {
                 CLASSES.map(|status| requests.get_or_create(&RequestLabels { surface, status }).clone())
@@ -108,6 +127,8 @@ mod tests {
         assert!(text.contains("bailiwick_http_requests_total{surface=\"Graphql\",status=\"ClientError\"} 1"), "{text}");
         assert!(text.contains("bailiwick_http_requests_total{surface=\"Console\",status=\"Success\"} 0"));
         assert!(text.contains("bailiwick_http_request_seconds_bucket{le=\"0.0025\",surface=\"Graphql\"} 1"), "{text}");
+        assert!(text.contains("bailiwick_store_commits_total "), "{text}");
+        assert!(text.contains("bailiwick_build_info{version="));
         assert!(text.ends_with("# EOF\n"));
     }
 }

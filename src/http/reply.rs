@@ -87,11 +87,8 @@ pub fn graphql(error: &Error) -> HttpResponse {
 /// A page for people.
 pub fn page(error: &Error, id: RequestId) -> HttpResponse {
     let status = status(error);
-    let title = status.canonical_reason().unwrap_or("Error");
-    let body = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><h1>{title}</h1><p>{}</p><p>Request {id}</p></html>",
-        escape(&error.sentence())
-    );
+    let hint = error.next_step().unwrap_or_default();
+    let body = crate::console::error_page(status.as_u16(), error.detail(), hint, &id.to_string(), "");
     build(status, error).content_type("text/html; charset=utf-8").body(body)
 }
 
@@ -121,10 +118,6 @@ pub fn log(error: &Error, id: RequestId) {
             tracing::debug!(request = %id, code = error.code().as_str(), detail = error.detail(), cause, "request refused")
         }
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// An error that the framework made (an unreadable form, an oversized body), as one of ours.

@@ -28,6 +28,7 @@ mod tests;
 use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Result};
+use crate::meter::{self, Meter};
 use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason};
 use crate::model::role::Action;
 use crate::model::team::HOME;
@@ -164,6 +165,7 @@ impl<'a, V: Read> Cx<'a, V> {
     fn settle(&self, decision: &Decision, facts: &Facts, resource: Resource) -> Result<Grant> {
         let (org, target) = (self.org_of(resource)?, named(&facts.what));
         let chain = decision.reasons(facts);
+        meter::count(if decision.allowed() { Meter::DecisionsAllowed } else { Meter::DecisionsDenied });
         if decision.allowed() {
             return Ok(Grant { org, action: decision.action(), target, chain });
         }

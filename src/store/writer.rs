@@ -6,6 +6,7 @@ use super::engine::{CommitError, Engine, uncommitted};
 use super::table::Directory;
 use super::tx::{Base, MAX_TX, Tx};
 use crate::error::{Error, Result};
+use crate::meter::{self, Meter};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -154,7 +155,11 @@ fn batch(engine: &dyn Engine, directory: &Arc<Directory>, source: &mut Source<'_
             break;
         }
         match base.commit.commit(rows) {
-            Ok(()) => break,
+            Ok(()) => {
+                meter::count(Meter::StoreCommits);
+                meter::add(Meter::StoreWrites, jobs.len() as u64);
+                break;
+            }
             Err(e) => {
                 if !matches!(e, CommitError::Conflict) {
                     tracing::error!(error = ?e, writes = jobs.len(), "the store did not commit");

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const LEAVES: &[&str] = &["error", "clock", "crypto"];
+const LEAVES: &[&str] = &["error", "clock", "crypto", "meter"];
 
 /// Room, and what it may import besides the leaves and itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("clock", &[]),
     ("crypto", &[]),
+    ("meter", &[]),
     ("model", &[]),
     ("config", &["model"]),
     ("store", &["model"]),
