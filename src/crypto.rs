@@ -97,6 +97,15 @@ pub fn hash_password(password: &str, random: &Random) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// A PHC string of the present parameters that nothing is known to fit: an unknown user's password is checked against it,
+/// at the cost of a real one. A constant, so that a start does not pay for a hash.
+pub fn decoy_hash() -> String {
+    format!(
+        "$argon2id$v=19$m={ARGON2_MEMORY_KIB},t={ARGON2_PASSES},p=1$ZGVjb3kgb2Ygbm9ib2R5IQ$\
+         kqB3oCwXo7a0m1nL5uQ2eJ8tYvRz4sGdHfKpWxNcTbE"
+    )
+}
+
 /// Whether `password` fits the PHC string `hash`; a damaged string fits nothing.
 pub fn verify_password(password: &str, hash: &str) -> bool {
     let (Ok(argon), Ok(parsed)) = (argon2(), PasswordHash::new(hash)) else { return false };
@@ -162,6 +171,15 @@ mod tests {
         assert!(verify_password("correct horse", &hash));
         assert!(!verify_password("correct horsf", &hash));
         assert!(!verify_password("x", "not a hash"));
+    }
+
+    #[test]
+    fn the_decoy_costs_what_a_real_hash_costs() {
+        let parsed = PasswordHash::new(&decoy_hash()).map(|h| h.params.to_string()).unwrap();
+        let real = hash_password("x", &Random::seeded(3)).unwrap();
+        assert_eq!(parsed, PasswordHash::new(&real).map(|h| h.params.to_string()).unwrap());
+        assert_eq!(decoy_hash().len(), real.len());
+        assert!(!verify_password("x", &decoy_hash()));
     }
 
     #[test]

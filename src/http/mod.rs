@@ -29,6 +29,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long requests in flight may take after the stop signal, in seconds.
 const DRAIN_SECONDS: u64 = 20;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
 /// Connections one worker holds; more wait in the kernel's queue.
 const CONNECTIONS_PER_WORKER: usize = 10_000;
 
@@ -71,7 +73,10 @@ pub fn bind(config: &Config) -> Result<TcpListener> {
         Error::new(Code::Misconfigured, format!("Cannot listen on {}: {e}.", config.listen))
             .hint("Give another address with --listen, or stop the program that uses it.")
     };
-    TcpListener::bind(config.listen).map_err(refused)
+    let listener = TcpListener::bind(config.listen).map_err(refused)?;
+    // The standard library asks for a queue of 128, which a storm of clients overflows.
+    rustix::net::listen(&listener, BACKLOG).map_err(|e| refused(e.into()))?;
+    Ok(listener)
 }
 
 /// Serves until `stop` resolves, then lets requests in flight finish. `configure` adds routes and data, once per worker;
