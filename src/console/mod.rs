@@ -2,11 +2,118 @@
 //! to `ops` and answer with a redirect and a flash, or show themselves again with the error in place. Nothing is decided
 //! here, and nothing is shown that an op did not return. Next: `page` for what pages show, then a handler file per area.
 
+mod account;
+mod audit;
+mod entry;
+mod home;
+mod members;
 pub mod page;
+mod people;
+mod person;
+mod project;
+mod projects;
+mod teams;
 mod visit;
+mod why;
 mod words;
 
+use crate::model::name;
+use actix_web::{guard, web};
 use askama::Template;
+use page::list::{Column, List};
+
+/// Every page and form. The addresses of teams and projects catch whatever is left, so this comes last.
+pub fn routes(routes: &mut web::ServiceConfig) {
+    let page = web::resource::<&str>;
+    routes
+        .service(page("/").get(home::home))
+        .service(page("/home").get(home::home))
+        .service(page("/login").get(entry::sign_in).post(entry::sign_in_post))
+        .service(page("/logout").get(entry::sign_out_link).post(entry::sign_out))
+        .service(page("/setup").get(entry::setup).post(entry::setup_post))
+        .service(page("/authorize").get(account::keys).post(account::create_key))
+        .service(page("/org/dashboard").get(people::list))
+        .service(page("/console/theme").post(entry::set_theme))
+        .service(page("/console/search").get(home::search))
+        .service(page("/console/settings").get(home::settings))
+        .service(page("/console/settings/organization").post(home::rename_org))
+        .service(page("/console/account").get(account::profile))
+        .service(page("/console/account/sessions").get(account::sessions))
+        .service(page("/console/account/password").get(account::password).post(account::change_password))
+        .service(page("/console/account/revoke-key").post(account::revoke_key))
+        .service(page("/console/account/end-session").post(account::end_session))
+        .service(page("/console/account/end-others").post(account::end_others))
+        .service(page("/console/users").get(people::list))
+        .service(page("/console/users/new").get(people::new).post(people::create))
+        .service(page("/console/users/bulk").post(people::bulk))
+        .service(page("/console/users/{user}").get(person::overview))
+        .service(page("/console/users/{user}/credentials").get(person::credentials))
+        .service(page("/console/users/{user}/manage").get(person::manage))
+        .service(page("/console/users/{user}/{what}").post(person::change))
+        .service(page("/console/teams").get(teams::list))
+        .service(page("/console/teams/new").get(teams::new).post(teams::create))
+        .service(page("/console/projects").get(projects::list))
+        .service(page("/console/projects/new").get(projects::new).post(projects::create))
+        .service(page("/console/audit").get(audit::list))
+        .service(page("/console/audit/{id}").get(audit::event))
+        .service(page("/console/why").get(why::show));
+    of_teams(routes);
+}
+
+/// Pages whose first part is the name of a team or person. Names that are paths of the server cannot be taken, so those
+/// paths never come here: an address of another surface that nothing serves stays absent instead of asking for a sign-in.
+fn of_teams(routes: &mut web::ServiceConfig) {
+    let page = web::resource::<&str>;
+    let is_name = guard::fn_guard(|context| {
+        let first = context.head().uri.path().split('/').nth(1).unwrap_or_default();
+        first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && !name::RESERVED.contains(&name::fold(first).as_str())
+    });
+    routes.service(
+        web::scope("")
+            .guard(is_name)
+            .service(page("/{team}").get(teams::overview))
+            .service(page("/{team}/projects").get(teams::projects_tab))
+            .service(page("/{team}/members").get(teams::members_tab).post(members::add))
+            .service(page("/{team}/service-accounts").get(teams::services_tab).post(members::create_service))
+            .service(page("/{team}/settings").get(teams::settings_tab).post(members::save))
+            .service(page("/{team}/settings/delete").post(members::delete))
+            .service(page("/{team}/members/{user}/role").post(members::set_role))
+            .service(page("/{team}/members/{user}/remove").post(members::remove))
+            .service(page("/{team}/members/invitations/{id}/withdraw").post(members::withdraw))
+            .service(page("/{team}/{project}").get(project::overview))
+            .service(page("/{team}/{project}/access").get(project::access))
+            .service(page("/{team}/{project}/settings").get(project::settings))
+            .service(page("/{team}/{project}/{what}").post(project::change))
+            .service(page("/{team}/{project}/members/{user}/remove").post(project::uninvite)),
+    );
+}
+
+/// The line that signs the wandb client in here.
+fn login_line(base_url: &str) -> String {
+    format!("wandb login --host {base_url}")
+}
+
+/// A list's state as the address carries it.
+fn list_from(
+    query: &visit::Fields,
+    action: &str,
+    noun: &'static str,
+    columns: Vec<Column>,
+    order: &'static str,
+) -> List {
+    let wanted = query.text("sort");
+    let known = columns.iter().any(|column| !column.key.is_empty() && column.key == wanted.trim_start_matches('-'));
+    List {
+        action: action.to_owned(),
+        q: query.text("q").chars().take(100).collect(),
+        sort: if known { wanted } else { order }.to_owned(),
+        page: query.text("page").parse().unwrap_or(1),
+        noun,
+        columns,
+        ..List::default()
+    }
+}
 
 /// Address of an asset, under the name that carries its content's hash.
 #[must_use]

@@ -91,6 +91,12 @@ pub fn get<V: Read>(cx: &Cx<V>, entity: &str, project: &str) -> Result<Project> 
     Ok(found)
 }
 
+/// The name of the team or person that a project belongs to, for somebody who may read the project.
+pub fn entity_label<V: Read>(cx: &Cx<V>, project: &Project) -> Result<String> {
+    let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
+    entity_name(cx.view(), project.entity)
+}
+
 /// Where a thing without an entity goes: the asker's default team, else the personal namespace.
 pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
     let user = super::users::me(cx)?;

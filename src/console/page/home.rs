@@ -103,4 +103,6 @@ pub struct Settings {
     pub list: List,
     /// The settings.
     pub rows: Vec<SettingRow>,
+    /// Whether the asker may rename the organization.
+    pub can_rename: bool,
 }

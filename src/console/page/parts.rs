@@ -51,6 +51,16 @@ impl Mark {
             _ => Self::new("Unknown", "info", ""),
         }
     }
+    /// May read and submit runs.
+    #[must_use]
+    pub fn submits() -> Self {
+        Self::new("Reads and submits", "check", "ok")
+    }
+    /// May read only.
+    #[must_use]
+    pub fn reads() -> Self {
+        Self::new("Reads", "eye", "")
+    }
     /// Whether a key still works.
     #[must_use]
     pub fn key(expired: bool) -> Self {

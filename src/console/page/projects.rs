@@ -19,6 +19,8 @@ pub struct ProjectRow {
     pub visibility: Mark,
     /// Created.
     pub created: Stamp,
+    /// Created, to sort by.
+    pub created_at: i64,
 }
 
 /// The list of projects.
@@ -127,8 +129,12 @@ pub struct Project {
     pub can_manage: bool,
     /// Why not: address of the reasons.
     pub manage_why: String,
-    /// Whether it is restricted, so that people can be invited.
-    pub is_restricted: bool,
+    /// Whether the asker may see who is in the team, and so the table.
+    pub knows_team: bool,
+    /// Whether the asker may invite people to it.
+    pub can_invite: bool,
+    /// Whether the asker, a team admin, may join it.
+    pub can_join: bool,
     /// The form that invites someone.
     pub invite: Field,
     /// People one could invite, for completion.

@@ -71,6 +71,8 @@ pub struct MemberRow {
     pub why: String,
     /// Whether the asker may remove this member.
     pub can_remove: bool,
+    /// Since when, to sort by.
+    pub since_at: i64,
 }
 
 /// One pending invitation.
@@ -122,6 +124,8 @@ pub struct Team {
     pub activity: Activity,
     /// Whether the asker may change members and settings.
     pub can_manage: bool,
+    /// Whether the asker may delete the team.
+    pub can_delete: bool,
     /// Whether the asker may create projects.
     pub can_create_project: bool,
     /// Why the asker may not manage: address of the reasons.

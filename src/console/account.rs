@@ -1,0 +1,217 @@
+//! My account: profile, API keys, sessions, password. A key's secret leaves the server once, on the answer to the form that
+//! made it; nothing here can show it again.
+
+use super::page::account::{Account, KeyRow, SessionRow};
+use super::page::frame::Section;
+use super::page::parts::{Choice, Field, Mark, Tab};
+use super::visit::{Fields, Instance, Visit, to_sign_in};
+use super::words;
+use crate::clock::{DAY, Millis};
+use crate::error::{Code, Error, Result};
+use crate::http::reply;
+use crate::ops;
+use crate::ops::credentials::{FreshKey, ListedKey, NewKey};
+use crate::ops::sessions::ListedSession;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// Lifetimes a key can be given, in days; none is no end.
+const LIFETIMES: [(&str, &str); 5] =
+    [("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("7", "In a week"), ("", "Never")];
+
+/// Keys as rows.
+pub fn key_rows(keys: &[ListedKey], now: Millis) -> Vec<KeyRow> {
+    keys.iter()
+        .map(|listed| KeyRow {
+            id: listed.key.id.clone(),
+            name: if listed.key.name.is_empty() { "Unnamed".to_owned() } else { listed.key.name.clone() },
+            created: words::stamp(listed.key.created_at, now),
+            used: words::stamp_or(listed.last.as_ref().map(|used| used.at), now, "never"),
+            expires: words::stamp_or(listed.key.expires_at, now, "never"),
+            state: Mark::key(listed.key.is_expired(now)),
+        })
+        .collect()
+}
+
+/// Sessions as rows; `current` is the handle of the one the page was asked with.
+pub fn session_rows(sessions: &[ListedSession], current: &str, now: Millis) -> Vec<SessionRow> {
+    sessions
+        .iter()
+        .rev()
+        .map(|listed| SessionRow {
+            id: listed.session.handle().to_owned(),
+            agent: words::browser(&listed.session.agent),
+            ip: listed.session.ip.clone(),
+            created: words::stamp(listed.session.created_at, now),
+            seen: words::stamp(listed.last.as_ref().map_or(listed.session.created_at, |used| used.at), now),
+            expires: words::stamp(listed.session.expires_at, now),
+            current: listed.session.handle() == current,
+        })
+        .collect()
+}
+
+fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>) -> Result<Account> {
+    let (keys, sessions, teams) = app.ask(&visit.caller, |cx| {
+        Ok((ops::credentials::list(cx, visit.me.id)?, ops::sessions::list(cx, visit.me.id)?, ops::teams::mine(cx)?))
+    })?;
+    let made = |label, name: &str, count| Tab { label, href: tab_path(name).to_owned(), current: name == tab, count };
+    let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
+    let fields = match tab {
+        "keys" => vec![Field::text("name", "Name").help("For example the machine it is for.")],
+        "password" => vec![
+            Field::password("current", "Current password", "current-password").wrong(&wrong(&[Code::InvalidValue])),
+            Field::password("password", "New password", "new-password")
+                .help("At least 10 characters and hard to guess; four unrelated words are fine.")
+                .wrong(&wrong(&[Code::WeakPassword])),
+        ],
+        _ => vec![],
+    };
+    let in_place = fields.iter().any(|field| !field.error.is_empty());
+    Ok(Account {
+        frame: visit.frame("My account", Section::None).crumb("My account", ""),
+        username: visit.me.username.clone(),
+        name: visit.me.name.clone(),
+        emails: visit.me.emails.iter().map(|e| e.address.clone()).collect(),
+        role: words::org_mark(&visit.me, visit.org),
+        role_why: super::why::link(&visit.me.username, "organization:read", ""),
+        teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.as_str()))).collect(),
+        tabs: vec![
+            made("Profile", "profile", None),
+            made("API keys", "keys", Some(keys.len())),
+            made("Sessions", "sessions", Some(sessions.len())),
+            made("Password", "password", None),
+        ],
+        tab,
+        keys: key_rows(&keys, visit.now),
+        new_key: None,
+        login: super::login_line(&app.base_url),
+        sessions: session_rows(&sessions, visit.session.handle(), visit.now),
+        fields,
+        lifetimes: LIFETIMES
+            .iter()
+            .map(|(value, label)| Choice {
+                value: (*value).to_owned(),
+                label: (*label).to_owned(),
+                help: "",
+                chosen: *value == "90",
+            })
+            .collect(),
+        problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),
+    })
+}
+
+fn tab_path(tab: &str) -> &'static str {
+    match tab {
+        "keys" => "/authorize",
+        "sessions" => "/console/account/sessions",
+        "password" => "/console/account/password",
+        _ => "/console/account",
+    }
+}
+
+async fn show(app: Instance, request: HttpRequest, tab: &'static str) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    visit.html(&page(&app, &visit, tab, None)?)
+}
+
+/// `GET /console/account`.
+pub async fn profile(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    show(app, request, "profile").await
+}
+
+/// `GET /authorize`, where the wandb client sends people for a key.
+pub async fn keys(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    show(app, request, "keys").await
+}
+
+/// `GET /console/account/sessions`.
+pub async fn sessions(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    show(app, request, "sessions").await
+}
+
+/// `GET /console/account/password`.
+pub async fn password(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    show(app, request, "password").await
+}
+
+/// `POST /authorize`: makes a key and shows it, once, on this answer.
+pub async fn create_key(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let days: Option<i64> = fields.optional("lifetime").and_then(|text| text.parse().ok());
+    let new = NewKey {
+        name: fields.text("name").to_owned(),
+        expires_at: days.map(|days| visit.now + days.clamp(1, 3_650) * DAY),
+        ..NewKey::default()
+    };
+    let fresh = FreshKey::draw(&app.random)?;
+    let (owner, secret) = (visit.me.username.clone(), fresh.clone());
+    match app.act(&visit.caller, move |cx| ops::credentials::issue(cx, &owner, &new, &secret)).await {
+        Ok(key) => {
+            let mut shown = page(&app, &visit, "keys", None)?;
+            shown.new_key = Some((key.name, fresh.reveal().to_owned()));
+            visit.html(&shown)
+        }
+        Err(error) if reply::status(&error).is_client_error() => {
+            let mut shown = page(&app, &visit, "keys", Some(&error))?;
+            for field in &mut shown.fields {
+                field.value = fields.get(field.name).to_owned();
+            }
+            visit.again(&shown, &error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /console/account/revoke-key`.
+pub async fn revoke_key(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let id = fields.get("key").to_owned();
+    let outcome = app.act(&visit.caller, move |cx| ops::credentials::revoke(cx, &id)).await;
+    visit.settle("/authorize", outcome.map(|()| "The key is revoked. Nothing can use it any more.".to_owned()))
+}
+
+/// `POST /console/account/end-session`.
+pub async fn end_session(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let (me, handle) = (visit.me.username.clone(), fields.get("session").to_owned());
+    let outcome = app.act(&visit.caller, move |cx| ops::sessions::revoke(cx, &me, &handle)).await;
+    visit.settle(tab_path("sessions"), outcome.map(|()| "The session is ended.".to_owned()))
+}
+
+/// `POST /console/account/end-others`: every session but this one.
+pub async fn end_others(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let (me, id, keep) = (visit.me.username.clone(), visit.me.id, visit.session.handle().to_owned());
+    let outcome = app
+        .act(&visit.caller, move |cx| {
+            let others: Vec<_> =
+                ops::sessions::list(cx, id)?.into_iter().filter(|s| s.session.handle() != keep).collect();
+            for other in &others {
+                ops::sessions::revoke(cx, &me, other.session.handle())?;
+            }
+            Ok(others.len())
+        })
+        .await;
+    let said = outcome.map(|ended| match ended {
+        1 => "One other session is ended.".to_owned(),
+        many => format!("{many} other sessions are ended."),
+    });
+    visit.settle(tab_path("sessions"), said)
+}
+
+/// `POST /console/account/password`.
+pub async fn change_password(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let ip = crate::http::middleware::context(&request).client;
+    match app.change_password(&visit.caller, fields.get("current"), fields.get("password"), Some(ip)).await {
+        Ok(()) => visit.done(tab_path("password"), "The password is changed. Your other sessions are ended."),
+        Err(error) if reply::status(&error).is_client_error() => {
+            visit.again(&page(&app, &visit, "password", Some(&error))?, &error)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,184 @@
+//! The doors: setup, sign-in, sign-out, the theme switch. They say the same whatever the reason of a refusal; who may sign
+//! in is decided by [`crate::app::App::sign_in`]. `shared` sessions and their cookie are `http/auth.rs`'s.
+
+use super::page::entry::{Setup, SetupDone, SignIn};
+use super::page::frame::Frame;
+use super::page::parts::Field;
+use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie};
+use crate::error::{Code, Error, Result};
+use crate::http::{auth, reply};
+use crate::model::session::Session;
+use crate::ops::sessions::FreshSession;
+use crate::ops::users::NewUser;
+use crate::ops::{self, Caller};
+use crate::policy::{Actor, Credential, Subject};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+fn frame(request: &HttpRequest, title: &str) -> Frame {
+    Frame { title: title.to_owned(), theme: theme(request), ..Frame::default() }
+}
+
+fn sign_in_page(request: &HttpRequest, username: &str, next: &str, problem: &str, notice: &str) -> SignIn {
+    SignIn {
+        frame: frame(request, "Sign in"),
+        fields: vec![
+            Field::text("username", "Username or e-mail").autocomplete("username").value(username),
+            Field::password("password", "Password", "current-password"),
+        ],
+        problem: problem.to_owned(),
+        next: safe_path(next).to_owned(),
+        notice: notice.to_owned(),
+    }
+}
+
+/// `GET /login`.
+pub async fn sign_in(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let query = Fields::query(&request);
+    if auth::by_cookie(&app, &request)?.is_some() {
+        return Ok(redirect(safe_path(query.get("next"))));
+    }
+    let notice = if query.get("signed-out").is_empty() { "" } else { "You are signed out." };
+    html(&sign_in_page(&request, "", query.get("next"), "", notice), StatusCode::OK)
+}
+
+/// `POST /login`.
+pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    auth::same_site(&request, &app.base_url)?;
+    let (typed, next) = (fields.text("username"), fields.get("next"));
+    let who = auth::anonymous(&request);
+    let ip = crate::http::middleware::context(&request).client;
+    match app.sign_in(typed, fields.get("password"), &who, Some(ip)).await {
+        Ok((fresh, session)) => signed_in(&app, &request, &fresh, &session, redirect(safe_path(next))),
+        Err(error) if reply::status(&error).is_client_error() || error.code() == Code::Busy => {
+            let mut response =
+                html(&sign_in_page(&request, typed, next, &error.sentence(), ""), reply::status(&error))?;
+            if let Some(seconds) = error.retry_after_seconds() {
+                response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
+            }
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn signed_in(
+    app: &Instance,
+    request: &HttpRequest,
+    fresh: &FreshSession,
+    session: &Session,
+    mut response: HttpResponse,
+) -> Result<HttpResponse> {
+    let cookie = auth::session_cookie(request, fresh.token(), session.expires_at, app.clock.now());
+    add_cookie(&mut response, &cookie)?;
+    Ok(response)
+}
+
+/// `POST /logout`.
+pub async fn sign_out(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    if let Some(visit) = Visit::posted(&app, &request, &fields)? {
+        app.act(&visit.caller, ops::sessions::sign_out).await?;
+    }
+    let mut response = redirect("/login?signed-out=yes");
+    add_cookie(&mut response, &auth::no_session_cookie(&request))?;
+    Ok(response)
+}
+
+/// `GET /logout`: a link cannot sign anybody out; the account menu can.
+pub async fn sign_out_link() -> HttpResponse {
+    redirect("/console/account")
+}
+
+fn setup_page(request: &HttpRequest, fields: &Fields, error: Option<&Error>) -> Setup {
+    let detail = error.map(Error::sentence).unwrap_or_default();
+    let on = |name: &str| -> String {
+        match error.map(Error::code) {
+            Some(Code::WeakPassword) if name == "password" => detail.clone(),
+            Some(Code::EmailTaken) if name == "email" => detail.clone(),
+            Some(Code::NameTaken) if name == "username" => detail.clone(),
+            _ => String::new(),
+        }
+    };
+    let named = ["password", "email", "username"].iter().any(|name| !on(name).is_empty());
+    Setup {
+        frame: frame(request, "Set up"),
+        code: fields.get("code").to_owned(),
+        org: Field::text("org", "Organization")
+            .help("Shown at the top of every page; it can be changed later.")
+            .value(fields.get("org"))
+            .optional(),
+        fields: vec![
+            Field::email("email", "E-mail").autocomplete("email").value(fields.get("email")).wrong(&on("email")),
+            Field::text("username", "Username")
+                .help("Letters, digits, _ and -. Left empty, it is made from the e-mail.")
+                .autocomplete("username")
+                .value(fields.get("username"))
+                .optional()
+                .wrong(&on("username")),
+            Field::text("name", "Name").autocomplete("name").value(fields.get("name")).optional(),
+            Field::password("password", "Password", "new-password")
+                .help("At least 10 characters and hard to guess; four unrelated words are fine.")
+                .wrong(&on("password")),
+        ],
+        problem: if named { String::new() } else { detail },
+    }
+}
+
+/// `GET /setup?code=…`: shows the form; only sending it uses the code.
+pub async fn setup(request: HttpRequest) -> Result<HttpResponse> {
+    html(&setup_page(&request, &Fields::query(&request), None), StatusCode::OK)
+}
+
+/// `POST /setup`.
+pub async fn setup_post(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    auth::same_site(&request, &app.base_url)?;
+    let new = NewUser {
+        email: fields.text("email").to_owned(),
+        username: fields.optional("username"),
+        name: fields.text("name").to_owned(),
+        ..NewUser::default()
+    };
+    let who = auth::anonymous(&request);
+    let (fresh, session) = match app.set_up(fields.get("code"), new, fields.get("password"), &who).await {
+        Ok(made) => made,
+        Err(error) if reply::status(&error).is_client_error() => {
+            return html(&setup_page(&request, &fields, Some(&error)), reply::status(&error));
+        }
+        Err(error) => return Err(error),
+    };
+    let me = Caller {
+        subject: Subject {
+            actor: Actor::User(session.user),
+            credential: Credential::Session(session.handle().to_owned()),
+        },
+        origin: who.origin,
+    };
+    if let Some(org) = fields.optional("org") {
+        // The administrator exists by now: a name that cannot be taken is told, not a reason to fail.
+        if let Err(error) = app.act(&me, move |cx| ops::settings::rename_org(cx, &org)).await {
+            tracing::info!(detail = error.detail(), "the organization keeps its name");
+        }
+    }
+    let (org, user) = app.ask(&me, |cx| Ok((ops::settings::org(cx)?, ops::users::me(cx)?)))?;
+    let page = SetupDone {
+        frame: frame(&request, "Ready"),
+        org: org.name,
+        email: user.email().unwrap_or_default().to_owned(),
+        username: user.username,
+        login: super::login_line(&app.base_url),
+    };
+    let response = html(&page, StatusCode::OK)?;
+    signed_in(&app, &request, &fresh, &session, response)
+}
+
+/// `POST /console/theme`.
+pub async fn set_theme(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    auth::same_site(&request, &app.base_url)?;
+    let mut response = redirect(safe_path(fields.get("back")));
+    add_cookie(&mut response, &theme_cookie(&request, fields.get("theme")))?;
+    Ok(response)
+}

@@ -1,0 +1,189 @@
+//! Home, the search and the settings page. Home shows an admin what needs attention, and everyone their own work.
+
+use super::account::key_rows;
+use super::page::draw::{Activity, Day};
+use super::page::frame::Section;
+use super::page::home::{Attention, Figure, Home, Search, SettingRow, Settings};
+use super::page::list::{Column, thousands};
+use super::page::parts::{Link, Mark};
+use super::visit::{Fields, Instance, Visit, to_sign_in};
+use super::{people, projects, teams, words};
+use crate::clock::DAY;
+use crate::error::Result;
+use crate::model::audit::{Event, Outcome};
+use crate::model::role::Action;
+use crate::ops::audit;
+use crate::ops::{self, Asking};
+use crate::policy::Resource;
+use actix_web::{HttpRequest, HttpResponse};
+
+/// Days of the activity chart.
+const DAYS: i64 = 14;
+/// Events looked at for the chart and the latest lines.
+const EVENTS: usize = 1_000;
+/// Results of a kind that the search shows.
+const FOUND: usize = 12;
+
+/// `GET /` and `GET /home`.
+pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    let page = app.ask(&visit.caller, |cx| {
+        let reachable = ops::projects::reachable(cx, 1_000)?;
+        let keys = ops::credentials::list(cx, visit.me.id)?;
+        let mut figures = vec![];
+        let mut figure = |number: usize, one: &'static str, many: &'static str, href: &'static str| {
+            figures.push(Figure { number: thousands(number), word: if number == 1 { one } else { many }, href });
+        };
+        let (mut events, mut attention) = (vec![], vec![]);
+        if visit.is_admin {
+            figure(ops::users::count(cx, "", usize::MAX)?, "person", "people", "/console/users");
+            figure(ops::teams::count(cx, "", usize::MAX)?, "team", "teams", "/console/teams");
+            let since = Some(visit.now - DAYS * DAY);
+            events = audit::search(cx, &audit::Search { since, limit: EVENTS, ..audit::Search::default() })?.items;
+            attention = needs_attention(cx, &visit, &events)?;
+        } else {
+            figure(visit.teams.len(), "team of mine", "teams of mine", "/console/teams");
+        }
+        figure(reachable.len(), "project in reach", "projects in reach", "/console/projects");
+        let mut newest: Vec<_> = reachable.iter().collect();
+        newest.sort_by_key(|(_, project)| std::cmp::Reverse(project.created_at));
+        let hello = visit.me.name.split_whitespace().next().unwrap_or(&visit.me.username);
+        Ok(Home {
+            frame: visit.frame("Home", Section::Home),
+            hello: hello.to_owned(),
+            figures,
+            attention,
+            activity: activity(&events, visit.now),
+            events: events.iter().take(8).map(|e| words::event(e, visit.now, false)).collect(),
+            projects: newest.into_iter().take(6).map(|(team, p)| projects::row(team, p, visit.now)).collect(),
+            keys: key_rows(&keys, visit.now),
+            install: "pip install wandb".to_owned(),
+            login: super::login_line(&app.base_url),
+        })
+    })?;
+    visit.html(&page)
+}
+
+fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<Attention>> {
+    let mut out = vec![];
+    let mut say = |tone, icon, title: &str, text: String, label: &str, href: &str| {
+        let action = Link { label: label.to_owned(), href: href.to_owned() };
+        out.push(Attention { tone, icon, title: title.to_owned(), text, action });
+    };
+    if ops::users::admins(cx)? == 1 {
+        say(
+            "warn",
+            "warn",
+            "There is only one administrator",
+            "If that person cannot sign in, only the shell of the server helps. Make a second person admin.".to_owned(),
+            "Choose someone",
+            "/console/users",
+        );
+    }
+    let recent = |e: &&Event| e.at >= visit.now - DAY;
+    let failed = events.iter().filter(recent).filter(|e| e.outcome == Outcome::Failed).map(|e| e.count).sum::<u32>();
+    if failed >= 10 {
+        let text = format!("{failed} sign-ins failed within a day. Somebody may be guessing passwords.");
+        say("warn", "lock", "Many failed sign-ins", text, "Look at them", "/console/audit?kind=failed");
+    }
+    let keys = ops::credentials::list(cx, visit.me.id)?;
+    let idle = keys.iter().filter(|k| k.last.is_none() && k.key.created_at < visit.now - 30 * DAY).count();
+    if idle > 0 {
+        let text =
+            format!("{idle} of your API keys are older than a month and were never used. Revoke what nobody needs.");
+        say("", "key", "Unused keys", text, "Look at them", "/authorize");
+    }
+    let is_new = ops::teams::count(cx, "", 1)? == 0;
+    if is_new {
+        let text =
+            "People reach projects through teams. Make one, and add the people who share experiments.".to_owned();
+        say("", "teams", "There is no team yet", text, "Create a team", "/console/teams/new");
+    }
+    Ok(out)
+}
+
+fn activity(events: &[Event], now: i64) -> Activity {
+    let today = now.div_euclid(DAY);
+    let days = (0..DAYS)
+        .rev()
+        .map(|back| {
+            let day = today - back;
+            let of_day = events.iter().filter(|e| e.at.div_euclid(DAY) == day);
+            let (mut done, mut denied) = (0, 0);
+            for event in of_day {
+                let into = if event.outcome == Outcome::Done { &mut done } else { &mut denied };
+                *into += event.count as usize;
+            }
+            Day { label: words::short_date(day * DAY), done, denied }
+        })
+        .collect();
+    Activity { days }
+}
+
+/// `GET /console/search?q=`: people (for those who may list them), teams and projects the asker can see.
+pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    let q: String = Fields::query(&request).text("q").chars().take(100).collect();
+    let low = q.to_lowercase();
+    let (people, teams, projects) = app.ask(&visit.caller, |cx| {
+        if q.is_empty() {
+            return Ok((vec![], vec![], vec![]));
+        }
+        let users = if visit.is_admin { people::find(cx, &visit, &q, FOUND)? } else { vec![] };
+        let found =
+            teams::visible(cx, &visit)?.into_iter().filter(|t| t.name.to_lowercase().contains(&low)).take(FOUND);
+        let reached = ops::projects::reachable(cx, 2_000)?;
+        let hits = reached.iter().filter(|(team, p)| format!("{team}/{}", p.name).to_lowercase().contains(&low));
+        Ok((
+            users.iter().map(|user| people::row(cx, &visit, user)).collect::<Result<Vec<_>>>()?,
+            found.map(|team| teams::row(cx, &visit, &team)).collect::<Result<Vec<_>>>()?,
+            hits.take(FOUND).map(|(team, p)| projects::row(team, p, visit.now)).collect::<Vec<_>>(),
+        ))
+    })?;
+    let frame = visit.frame("Search", Section::None).crumb("Search", "");
+    visit.html(&Search { frame, q, people, teams, projects })
+}
+
+/// `GET /console/settings`.
+pub async fn settings(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    let query = Fields::query(&request);
+    let columns = vec![
+        Column::plain("Setting"),
+        Column::plain("Value"),
+        Column::plain("Source"),
+        Column::plain("Environment variable"),
+    ];
+    let mut list = super::list_from(&query, "/console/settings", "settings", columns, "");
+    let (all, org) = app.ask(&visit.caller, |cx| {
+        let may_rename = cx.can(Action::OrganizationUpdate, Resource::Org(visit.org))?;
+        Ok((ops::settings::list(cx)?, may_rename))
+    })?;
+    let q = list.q.to_lowercase();
+    let rows = all
+        .iter()
+        .filter(|r| {
+            let all = format!("{} {} {}", r.setting.key, r.setting.doc, r.setting.env.join(" "));
+            all.to_lowercase().contains(&q)
+        })
+        .map(|r| SettingRow {
+            key: r.setting.key.to_owned(),
+            doc: r.setting.doc.to_owned(),
+            env: r.setting.env.join(", "),
+            value: r.shown().to_owned(),
+            source: Mark::source(r.source.as_str()),
+        })
+        .collect();
+    let rows = list.cut(rows);
+    let frame = visit.frame("Settings", Section::Settings).crumb("Settings", "");
+    visit.html(&Settings { frame, list, rows, can_rename: org })
+}
+
+/// `POST /console/settings/organization`: renames the organization.
+pub async fn rename_org(app: Instance, request: HttpRequest, body: actix_web::web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let name = fields.text("org").to_owned();
+    let outcome = app.act(&visit.caller, move |cx| ops::settings::rename_org(cx, &name)).await;
+    visit.settle("/console/settings", outcome.map(|org| format!("The organization is called {} now.", org.name)))
+}

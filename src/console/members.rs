@@ -1,0 +1,228 @@
+//! What is done to a team: members added, changed and removed, invitations withdrawn, service accounts made, settings saved.
+
+use super::page::parts::Undo;
+use super::teams::page;
+use super::visit::{Fields, Instance, Visit, to_sign_in};
+use crate::error::{Error, Kind, Result};
+use crate::http::reply;
+use crate::model::InviteId;
+use crate::model::role::TeamRole;
+use crate::ops;
+use crate::ops::credentials::{FreshKey, NewKey};
+use crate::ops::teams::{Invited, Member, TeamChange};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// The tab again with the error in place, or the error page where the team itself is out of reach.
+fn again(
+    app: &Instance,
+    visit: &Visit,
+    team: &str,
+    tab: &'static str,
+    fields: &Fields,
+    error: Error,
+) -> Result<HttpResponse> {
+    if error.kind() == Kind::Denied || !reply::status(&error).is_client_error() {
+        return Err(error);
+    }
+    match page(app, visit, &Fields::default(), team, tab, Some((fields, &error))) {
+        Ok(page) => visit.again(&page, &error),
+        Err(_) => Err(error),
+    }
+}
+
+/// `POST /{team}/members`: adds somebody, or invites an address that nobody has yet.
+pub async fn add(
+    app: Instance,
+    request: HttpRequest,
+    team: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    match try_add(&app, &visit, &team, &fields).await {
+        Ok(response) => Ok(response),
+        Err(error) => again(&app, &visit, &team, "members", &fields, error),
+    }
+}
+
+async fn try_add(app: &Instance, visit: &Visit, team: &str, fields: &Fields) -> Result<HttpResponse> {
+    let who = fields.text("who").to_owned();
+    if who.is_empty() {
+        return Err(Error::invalid("Enter a username or an e-mail address."));
+    }
+    let role = TeamRole::parse(fields.get("role"))?;
+    let (to, of) = (team.to_owned(), format!("/{team}/members"));
+    match app.act(&visit.caller, move |cx| ops::teams::invite(cx, &to, &who, role)).await? {
+        Invited::Added(user, membership) if membership.since_at < visit.now => {
+            visit.done(&of, format!("{} was in {team} already, as {}.", user.username, membership.role.as_str()))
+        }
+        Invited::Added(user, membership) => {
+            let undo = Undo { action: format!("{of}/{}/remove", user.username), fields: vec![] };
+            let said = format!("{} is in {team} now, as {}.", user.username, membership.role.as_str());
+            visit.done_with_undo(&of, said, undo)
+        }
+        Invited::Pending(invite) => {
+            let undo = Undo { action: format!("{of}/invitations/{}/withdraw", invite.id.0), fields: vec![] };
+            let said = format!(
+                "{} is invited. Nothing was mailed; the invitation is taken up when the person is created.",
+                invite.email
+            );
+            visit.done_with_undo(&of, said, undo)
+        }
+    }
+}
+
+/// `POST /{team}/members/{username}/role`.
+pub async fn set_role(
+    app: Instance,
+    request: HttpRequest,
+    parts: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let (team, name) = parts.into_inner();
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    match try_set_role(&app, &visit, &team, &name, &fields).await {
+        Ok(response) => Ok(response),
+        Err(error) => again(&app, &visit, &team, "members", &Fields::default(), error),
+    }
+}
+
+async fn try_set_role(app: &Instance, visit: &Visit, team: &str, name: &str, fields: &Fields) -> Result<HttpResponse> {
+    let role = TeamRole::parse(fields.get("role"))?;
+    let (of, was) = (format!("/{team}/members"), role_of(app, visit, team, name)?);
+    let (to, who) = (team.to_owned(), name.to_owned());
+    app.act(&visit.caller, move |cx| ops::teams::set_role(cx, &to, &who, role)).await?;
+    let said = format!("{name} is {} in {team} now.", role.as_str());
+    match was.filter(|was| *was != role) {
+        None => visit.done(&of, said),
+        Some(was) => {
+            let fields = vec![("role".to_owned(), was.as_str().to_owned())];
+            visit.done_with_undo(&of, said, Undo { action: format!("{of}/{name}/role"), fields })
+        }
+    }
+}
+
+/// The role a member has now, for the undo.
+fn role_of(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<TeamRole>> {
+    app.ask(&visit.caller, |cx| {
+        let members = ops::teams::members(cx, &ops::teams::get(cx, team)?)?;
+        Ok(members.into_iter().find_map(|member| match member {
+            Member::User { user, membership } if user.username == name => Some(membership.role),
+            _ => None,
+        }))
+    })
+}
+
+/// `POST /{team}/members/{username}/remove`.
+pub async fn remove(
+    app: Instance,
+    request: HttpRequest,
+    parts: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let (team, name) = parts.into_inner();
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let was = role_of(&app, &visit, &team, &name)?;
+    let (of, who) = (team.clone(), name.clone());
+    match app.act(&visit.caller, move |cx| ops::teams::remove_member(cx, &of, &who)).await {
+        Ok(()) => {
+            let (home, said) = (format!("/{team}/members"), format!("{name} is no longer in {team}."));
+            match was {
+                // Who leaves by their own hand may not see the team any more.
+                _ if name == visit.me.username && !visit.is_admin => visit.done("/console/teams", said),
+                Some(TeamRole::Service) | None => visit
+                    .done(&format!("/{team}/service-accounts"), format!("{name} is deleted, and its keys with it.")),
+                Some(role) => {
+                    let fields = vec![("who".to_owned(), name), ("role".to_owned(), role.as_str().to_owned())];
+                    visit.done_with_undo(&home, said, Undo { action: home.clone(), fields })
+                }
+            }
+        }
+        Err(error) => again(&app, &visit, &team, "members", &Fields::default(), error),
+    }
+}
+
+/// `POST /{team}/members/invitations/{id}/withdraw`.
+pub async fn withdraw(
+    app: Instance,
+    request: HttpRequest,
+    parts: web::Path<(String, u64)>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let (team, id) = parts.into_inner();
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let of = team.clone();
+    let outcome = app.act(&visit.caller, move |cx| ops::teams::withdraw(cx, &of, InviteId(id))).await;
+    visit.settle(&format!("/{team}/members"), outcome.map(|()| "The invitation is withdrawn.".to_owned()))
+}
+
+/// `POST /{team}/service-accounts`: makes one with its first key, shown once on this answer.
+pub async fn create_service(
+    app: Instance,
+    request: HttpRequest,
+    team: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let fresh = FreshKey::draw(&app.random)?;
+    let (of, about, secret) = (team.clone(), fields.text("about").to_owned(), fresh.clone());
+    let made = app
+        .act(&visit.caller, move |cx| {
+            let account = ops::teams::create_service(cx, &of, &about)?;
+            let new = NewKey { name: "first key".to_owned(), ..NewKey::default() };
+            ops::credentials::issue(cx, &account.username, &new, &secret)?;
+            Ok(account)
+        })
+        .await;
+    match made {
+        Ok(account) => {
+            let mut shown = page(&app, &visit, &Fields::default(), &team, "service-accounts", None)?;
+            shown.new_key = Some((account.username, fresh.reveal().to_owned()));
+            visit.html(&shown)
+        }
+        Err(error) => again(&app, &visit, &team, "service-accounts", &fields, error),
+    }
+}
+
+/// `POST /{team}/settings`.
+pub async fn save(
+    app: Instance,
+    request: HttpRequest,
+    team: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let change =
+        TeamChange { name: Some(fields.text("name").to_owned()), description: Some(fields.text("about").to_owned()) };
+    let of = team.clone();
+    match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {
+        Ok(changed) => visit.done(&format!("/{}/settings", changed.name), "Saved."),
+        Err(error) => again(&app, &visit, &team, "settings", &fields, error),
+    }
+}
+
+/// `POST /{team}/settings/delete`.
+pub async fn delete(
+    app: Instance,
+    request: HttpRequest,
+    team: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let settings = format!("/{team}/settings");
+    if fields.text("sure") != team.as_str() {
+        let error = Error::invalid(format!("Nothing was deleted: '{team}' was not typed."));
+        return visit.refused(&settings, &error);
+    }
+    let of = team.clone();
+    match app.act(&visit.caller, move |cx| ops::teams::delete(cx, &of)).await {
+        Ok(()) => visit.done("/console/teams", format!("{team} is deleted. The name is free again.")),
+        Err(error) => visit.settle(&settings, Err(error)),
+    }
+}

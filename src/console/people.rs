@@ -1,0 +1,286 @@
+//! People: the list and the form that creates one; changing several at once. A single person is in `person.rs`.
+
+use super::page::frame::Section;
+use super::page::list::{Column, List};
+use super::page::parts::{Choice, Field, Mark, org_roles};
+use super::page::people::{Created, NewPerson, People, PersonRow};
+use super::visit::{Fields, Instance, Visit, to_sign_in};
+use super::words;
+use crate::error::{Code, Error, Result};
+use crate::http::reply;
+use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::user::{Status, User};
+use crate::ops::users::NewUser;
+use crate::ops::{self, Asking};
+use crate::policy::Resource;
+use crate::store::Range;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// Up to this many people, the filter looks anywhere in names and addresses and every column sorts; above, names are
+/// walked in order and found by their beginning, so that a page costs the same in a large organization.
+const SMALL: usize = 5_000;
+
+/// One person as a row.
+pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
+    Ok(PersonRow {
+        username: user.username.clone(),
+        name: user.name.clone(),
+        email: user.email().unwrap_or_default().to_owned(),
+        role: words::org_mark(user, visit.org),
+        status: Mark::status(user.status.as_str()),
+        teams: ops::teams::of(cx, user.id)?.into_iter().map(|(team, _)| team.name).collect(),
+        created: words::stamp(user.created_at, visit.now),
+        pickable: user.id != visit.me.id,
+    })
+}
+
+fn fits(user: &User, visit: &Visit, q: &str, show: &str) -> bool {
+    let hit = |text: &str| text.to_lowercase().contains(q);
+    let found = q.is_empty() || hit(&user.username) || hit(&user.name) || user.emails.iter().any(|e| hit(&e.address));
+    found
+        && match show {
+            "" => true,
+            "deactivated" => user.status == Status::Deactivated,
+            role => user.org_role(visit.org).is_some_and(|r| r.as_str() == role),
+        }
+}
+
+/// All people whose username begins with `search`, at most `at_most`.
+fn walk(cx: &Asking, search: &str, at_most: usize) -> Result<Vec<User>> {
+    let (mut out, mut after) = (vec![], None);
+    loop {
+        let page = ops::users::list(cx, search, Range::all().after(after))?;
+        out.extend(page.items);
+        after = page.next;
+        if after.is_none() || out.len() >= at_most {
+            out.truncate(at_most);
+            return Ok(out);
+        }
+    }
+}
+
+/// People that the filter of a page finds, the first few.
+pub fn find(cx: &Asking, visit: &Visit, q: &str, at_most: usize) -> Result<Vec<User>> {
+    if ops::users::count(cx, "", SMALL + 1)? > SMALL {
+        return walk(cx, q, at_most);
+    }
+    let q = q.to_lowercase();
+    Ok(walk(cx, "", SMALL)?.into_iter().filter(|user| fits(user, visit, &q, "")).take(at_most).collect())
+}
+
+/// `GET /console/users`.
+pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    let query = Fields::query(&request);
+    let columns = vec![
+        Column::by("Person", "name"),
+        Column::by("E-mail", "email"),
+        Column::by("Role", "role"),
+        Column::by("Status", "status"),
+        Column::plain("Teams"),
+        Column::by("Created", "created"),
+    ];
+    let mut list = super::list_from(&query, "/console/users", "people", columns, "name");
+    let show = query.text("show").to_owned();
+    if !show.is_empty() {
+        list.filter.push(("show", show.clone()));
+    }
+    let (rows, can_create) = app.ask(&visit.caller, |cx| {
+        let total = ops::users::count(cx, "", SMALL + 1)?;
+        let cut = if total > SMALL && show.is_empty() {
+            in_order(cx, &mut list)?
+        } else {
+            let q = list.q.to_lowercase();
+            let mut users = walk(cx, if total > SMALL { &list.q } else { "" }, SMALL)?;
+            users.retain(|user| fits(user, &visit, &q, &show));
+            sort(&mut users, &visit, &list.sort);
+            list.cut(users)
+        };
+        let rows = cut.iter().map(|user| row(cx, &visit, user)).collect::<Result<Vec<_>>>()?;
+        Ok((rows, cx.can(Action::UserCreate, Resource::Org(visit.org))?))
+    })?;
+    let chips = [
+        ("", "Everyone"),
+        ("admin", "Admins"),
+        ("member", "Members"),
+        ("viewer", "Viewers"),
+        ("deactivated", "Deactivated"),
+    ];
+    list.add_chips("show", &show, &chips);
+    let frame = visit.frame("People", Section::People).crumb("People", "");
+    visit.html(&People { frame, list, rows, can_create, can_bulk: can_create })
+}
+
+/// A page of a large organization, by name.
+fn in_order(cx: &Asking, list: &mut List) -> Result<Vec<User>> {
+    list.columns = list.columns.iter().map(|c| Column { key: "", ..*c }).collect();
+    list.total = ops::users::count(cx, &list.q, usize::MAX)?;
+    list.page = list.page.clamp(1, list.pages());
+    let (mut skip, mut after) = ((list.page - 1) * super::page::list::PAGE, None);
+    loop {
+        let wanted = if skip >= 1_000 { 1_000 } else { skip + super::page::list::PAGE };
+        let page = ops::users::list(cx, &list.q, Range::all().after(after).limit(wanted))?;
+        if skip < 1_000 || page.next.is_none() {
+            return Ok(page.items.into_iter().skip(skip).take(super::page::list::PAGE).collect());
+        }
+        skip -= page.items.len();
+        after = page.next;
+    }
+}
+
+fn sort(users: &mut [User], visit: &Visit, by: &str) {
+    let (key, down) = by.strip_prefix('-').map_or((by, false), |key| (key, true));
+    match key {
+        "email" => users.sort_by_cached_key(|u| u.email().unwrap_or_default().to_lowercase()),
+        "role" => users.sort_by_key(|u| u.org_role(visit.org).map(|r| r as u8)),
+        "status" => users.sort_by_key(|u| u.status as u8),
+        "created" => users.sort_by_key(|u| u.created_at),
+        _ => users.sort_by_cached_key(|u| u.username.to_lowercase()),
+    }
+    if down {
+        users.reverse();
+    }
+}
+
+fn form(app: &Instance, visit: &Visit, fields: &Fields, error: Option<&Error>) -> Result<NewPerson> {
+    let on = |codes: &[Code]| error.filter(|e| codes.contains(&e.code())).map(Error::sentence).unwrap_or_default();
+    // A rule that a value breaks says which value in its sentence; it stands where the word points.
+    let broken = on(&[Code::InvalidValue]);
+    let place = |word: &str| if broken.contains(word) { broken.clone() } else { String::new() };
+    let (email, username) = (
+        [on(&[Code::EmailTaken]), place("e-mail")].concat(),
+        [on(&[Code::NameTaken]), place("user name"), place("path of this server")].concat(),
+    );
+    let weak = on(&[Code::WeakPassword]);
+    let in_place = !email.is_empty() || !username.is_empty() || !weak.is_empty();
+    let chosen = fields.all("team");
+    // Teams that the asker manages: those a new person can be put into at once.
+    let teams = app.ask(&visit.caller, |cx| ops::teams::mine(cx))?;
+    let role = fields.get("role");
+    Ok(NewPerson {
+        frame: visit
+            .frame("Create a person", Section::People)
+            .crumb("People", "/console/users")
+            .crumb("Create a person", ""),
+        fields: vec![
+            Field::email("email", "E-mail").value(fields.get("email")).wrong(&email),
+            Field::text("username", "Username")
+                .help("Letters, digits, _ and -. Left empty, it is made from the e-mail.")
+                .value(fields.get("username"))
+                .optional()
+                .wrong(&username),
+            Field::text("name", "Name").value(fields.get("name")).optional(),
+        ],
+        roles: org_roles(if role.is_empty() { "member" } else { role }),
+        teams: teams
+            .into_iter()
+            .map(|(team, _)| Choice {
+                chosen: chosen.contains(&team.name),
+                value: team.name.clone(),
+                label: team.name,
+                help: "",
+            })
+            .collect(),
+        password: Field::password("password", "First password", "new-password")
+            .help("At least 10 characters. Left empty, they cannot sign in on the page until one is set in the shell.")
+            .optional()
+            .wrong(&weak),
+        problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),
+    })
+}
+
+/// `GET /console/users/new`.
+pub async fn new(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    app.ask(&visit.caller, |cx| cx.allow(Action::UserCreate, Resource::Org(visit.org)).map(drop))?;
+    visit.html(&form(&app, &visit, &Fields::query(&request), None)?)
+}
+
+/// `POST /console/users/new`.
+pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    match try_create(&app, &visit, &fields).await {
+        Ok((user, has_password)) => visit.html(&Created {
+            frame: visit
+                .frame("Created", Section::People)
+                .crumb("People", "/console/users")
+                .crumb(user.username.clone(), ""),
+            email: user.email().unwrap_or_default().to_owned(),
+            username: user.username,
+            has_password,
+            sign_in: format!("{}/login", app.base_url),
+        }),
+        Err(error) if reply::status(&error).is_client_error() => {
+            visit.again(&form(&app, &visit, &fields, Some(&error))?, &error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn try_create(app: &Instance, visit: &Visit, fields: &Fields) -> Result<(User, bool)> {
+    // Asked before the hashing, so that nobody who may not create makes the server work.
+    app.ask(&visit.caller, |cx| cx.allow(Action::UserCreate, Resource::Org(visit.org)).map(drop))?;
+    let password = fields.get("password");
+    let password_hash = if password.is_empty() {
+        None
+    } else {
+        Some(app.new_password(password, &[fields.text("email"), fields.text("username"), fields.text("name")]).await?)
+    };
+    let has_password = password_hash.is_some();
+    let new = NewUser {
+        email: fields.text("email").to_owned(),
+        username: fields.optional("username"),
+        name: fields.text("name").to_owned(),
+        role: fields.optional("role").map(|role| OrgRole::parse(&role)).transpose()?,
+        password_hash,
+    };
+    let teams = fields.all("team");
+    let user = app
+        .act(&visit.caller, move |cx| {
+            let user = ops::users::create(cx, &new)?;
+            for team in &teams {
+                ops::teams::invite(cx, team, &user.username, TeamRole::Member)?;
+            }
+            Ok(user)
+        })
+        .await?;
+    Ok((user, has_password))
+}
+
+/// `POST /console/users/bulk`: deactivates or reactivates everyone ticked, all or nobody.
+pub async fn bulk(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let (picked, active) = (fields.all("pick"), fields.get("do") == "reactivate");
+    if picked.is_empty() {
+        return visit.refused("/console/users", &Error::invalid("Nobody was selected."));
+    }
+    let (names, verb) = (picked.clone(), if active { "reactivated" } else { "deactivated" });
+    let outcome = app
+        .act(&visit.caller, move |cx| {
+            for name in &names {
+                ops::users::set_active(cx, name, active)?;
+            }
+            Ok(())
+        })
+        .await;
+    let said = match picked.as_slice() {
+        [one] => format!("{one} is {verb}."),
+        many => format!("{} people are {verb}.", many.len()),
+    };
+    match outcome {
+        Ok(()) => {
+            let back = if active { "deactivate" } else { "reactivate" };
+            let mut undo: Vec<(String, String)> = picked.into_iter().map(|name| ("pick".to_owned(), name)).collect();
+            undo.push(("do".to_owned(), back.to_owned()));
+            let action = "/console/users/bulk".to_owned();
+            // A cookie holds about fifty names; beyond, there is no undo, only the other button.
+            if undo.len() > 40 {
+                return visit.done("/console/users", said);
+            }
+            visit.done_with_undo("/console/users", said, super::page::parts::Undo { action, fields: undo })
+        }
+        Err(error) => visit.settle("/console/users", Err(error)),
+    }
+}

@@ -1,0 +1,237 @@
+//! One person or service account: what they reach and through what, their keys and sessions, and what an admin can do.
+
+use super::account::{key_rows, session_rows};
+use super::page::frame::Section;
+use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles};
+use super::page::people::{Person, ReachRow};
+use super::visit::{Fields, Instance, Visit, to_sign_in};
+use super::words;
+use crate::error::{Error, Result};
+use crate::http::reply;
+use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::user::{Status, User};
+use crate::ops;
+use crate::ops::audit::Search;
+use crate::ops::reach::Reached;
+use crate::ops::users::UserChange;
+use crate::policy::Resource;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// Projects listed on a person's page at most.
+const REACH: usize = 200;
+
+/// Address of a person's page.
+pub fn path(username: &str) -> String {
+    format!("/console/users/{username}")
+}
+
+fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Option<&Error>) -> Result<Person> {
+    app.ask(&visit.caller, |cx| {
+        let user = ops::users::get(cx, typed)?;
+        let teams = ops::teams::of(cx, user.id)?;
+        let (projects, open) = ops::reach::of_user(cx, &user, REACH)?;
+        let on = Resource::User(user.id);
+        let may_keys = cx.can(Action::ApiKeyRead, on)?;
+        let keys = if may_keys { ops::credentials::list(cx, user.id)? } else { vec![] };
+        let sessions = if cx.can(Action::SessionRead, on)? { ops::sessions::list(cx, user.id)? } else { vec![] };
+        let can_manage = cx.can(Action::UserUpdateRole, on)?;
+        let events = if visit.is_admin && tab == "overview" {
+            let search = Search { target: Some(user.id.to_string()), limit: 6, ..Search::default() };
+            ops::audit::search(cx, &search)?.items
+        } else {
+            vec![]
+        };
+        let name = &user.username;
+        let why = |action: &str, resource: &str| {
+            let may_ask = visit.is_admin || user.id == visit.me.id;
+            if may_ask { super::why::link(name, action, resource) } else { String::new() }
+        };
+        let mut reach: Vec<ReachRow> = teams.iter().map(|(team, role)| team_row(&team.name, *role, &why)).collect();
+        reach.extend(projects.iter().map(|r| project_row(r, &teams, &why)));
+        let made = |label, key: &'static str, count| Tab {
+            label,
+            href: if key == "overview" { path(name) } else { format!("{}/{key}", path(name)) },
+            current: key == tab,
+            count,
+        };
+        let mut tabs = vec![made("Overview", "overview", None)];
+        if may_keys {
+            let label = if user.is_service() { "Keys" } else { "Keys and sessions" };
+            tabs.push(made(label, "credentials", Some(keys.len() + sessions.len())));
+        }
+        if can_manage {
+            tabs.push(made("Manage", "manage", None));
+        }
+        let role = user.org_role(visit.org).map_or("", OrgRole::as_str);
+        Ok(Person {
+            frame: visit.frame(name.clone(), Section::People).crumb("People", "/console/users").crumb(name.clone(), ""),
+            name: user.name.clone(),
+            emails: user.emails.iter().map(|e| e.address.clone()).collect(),
+            role: words::org_mark(&user, visit.org),
+            role_why: why("organization:read", ""),
+            status: Mark::status(user.status.as_str()),
+            state: user.status.as_str().to_owned(),
+            created: words::stamp(user.created_at, visit.now),
+            is_me: user.id == visit.me.id,
+            is_service: user.is_service(),
+            tabs,
+            tab,
+            reach,
+            reach_more: open,
+            sessions: session_rows(&sessions, visit.session.handle(), visit.now),
+            keys: key_rows(&keys, visit.now),
+            events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
+            can_manage,
+            roles: org_roles(role),
+            loses: loses(&user, keys.len(), sessions.len(), teams.len(), projects.len()),
+            problem: error.map(Error::sentence).unwrap_or_default(),
+            password_command: format!("bailiwick user set-password {name} --password-file FILE"),
+            rename: Field::text("name", "Name").value(&user.name).optional(),
+            username: user.username,
+        })
+    })
+}
+
+fn team_row(team: &str, role: TeamRole, why: &dyn Fn(&str, &str) -> String) -> ReachRow {
+    ReachRow {
+        link: Link { label: team.to_owned(), href: format!("/{team}") },
+        icon: "teams",
+        role: Mark::role(role.as_str()),
+        through: "Member of the team".to_owned(),
+        why: why("team:read", team),
+    }
+}
+
+fn project_row(
+    reached: &Reached,
+    teams: &[(crate::model::team::Team, TeamRole)],
+    why: &dyn Fn(&str, &str) -> String,
+) -> ReachRow {
+    let label = format!("{}/{}", reached.entity, reached.project.name);
+    let role = teams.iter().find(|(team, _)| team.name == reached.entity).map(|(_, role)| role.as_str());
+    let own = if reached.submits { "admin" } else { "viewer" };
+    ReachRow {
+        link: Link { href: words::project_path(&label), label: label.clone() },
+        icon: "projects",
+        role: Mark::role(role.unwrap_or(own)),
+        through: reached.through.to_owned(),
+        why: why("project:read", &label),
+    }
+}
+
+fn loses(user: &User, keys: usize, sessions: usize, teams: usize, projects: usize) -> Vec<String> {
+    let mut out = vec![];
+    let mut say = |count: usize, one: &str, many: &str| match count {
+        0 => {}
+        1 => out.push(format!("1 {one}")),
+        _ => out.push(format!("{count} {many}")),
+    };
+    say(sessions, "browser session ends", "browser sessions end");
+    say(keys, "API key stops working", "API keys stop working");
+    say(teams, "team is out of reach", "teams are out of reach");
+    say(projects, "project is out of reach", "projects are out of reach");
+    if out.is_empty() {
+        out.push(if user.is_service() { "Nothing else" } else { "Signing in" }.to_owned());
+    }
+    out
+}
+
+async fn show(app: Instance, request: HttpRequest, name: &str, tab: &'static str) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    visit.html(&page(&app, &visit, name, tab, None)?)
+}
+
+/// `GET /console/users/{username}`.
+pub async fn overview(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "overview").await
+}
+
+/// `GET /console/users/{username}/credentials`.
+pub async fn credentials(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "credentials").await
+}
+
+/// `GET /console/users/{username}/manage`.
+pub async fn manage(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "manage").await
+}
+
+/// `POST /console/users/{username}/{what}`: everything an admin does to a person.
+pub async fn change(
+    app: Instance,
+    request: HttpRequest,
+    path_parts: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let (name, what) = path_parts.into_inner();
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    match apply(&app, &visit, &name, &what, &fields).await {
+        Ok(response) => Ok(response),
+        Err(error) if error.kind() != crate::error::Kind::NotFound && reply::status(&error).is_client_error() => {
+            let tab = if matches!(what.as_str(), "revoke-key" | "end-session") { "credentials" } else { "manage" };
+            visit.again(&page(&app, &visit, &name, tab, Some(&error))?, &error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &Fields) -> Result<HttpResponse> {
+    let who = name.to_owned();
+    let (manage, credentials) = (format!("{}/manage", path(name)), format!("{}/credentials", path(name)));
+    match what {
+        "role" => {
+            let role = OrgRole::parse(fields.get("role"))?;
+            let was = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?.org_role(visit.org);
+            app.act(&visit.caller, move |cx| ops::users::set_org_role(cx, &who, role)).await?;
+            let said = format!("{name} is {} of the organization now.", with_article(role.as_str()));
+            match was.filter(|was| *was != role) {
+                None => visit.done(&manage, said),
+                Some(was) => {
+                    let undo = Undo {
+                        action: format!("{}/role", path(name)),
+                        fields: vec![("role".to_owned(), was.as_str().to_owned())],
+                    };
+                    visit.done_with_undo(&manage, said, undo)
+                }
+            }
+        }
+        "rename" => {
+            let change = UserChange { name: Some(fields.text("name").to_owned()), ..UserChange::default() };
+            app.act(&visit.caller, move |cx| ops::users::update(cx, &who, &change)).await?;
+            visit.done(&manage, "The name is saved.")
+        }
+        "deactivate" | "reactivate" => {
+            let active = what == "reactivate";
+            let user = app.act(&visit.caller, move |cx| ops::users::set_active(cx, &who, active)).await?;
+            let (said, back) = if user.status == Status::Active {
+                (format!("{name} is active again."), "deactivate")
+            } else {
+                (format!("{name} is deactivated: sessions are over, keys are refused."), "reactivate")
+            };
+            visit.done_with_undo(&manage, said, Undo { action: format!("{}/{back}", path(name)), fields: vec![] })
+        }
+        "delete" => {
+            if fields.text("sure") != name {
+                return Err(Error::invalid(format!("Nothing was deleted: '{name}' was not typed.")));
+            }
+            app.act(&visit.caller, move |cx| ops::users::delete(cx, &who)).await?;
+            visit.done("/console/users", format!("{name} is deleted. The name is free again."))
+        }
+        "revoke-key" => {
+            let id = fields.get("key").to_owned();
+            app.act(&visit.caller, move |cx| ops::credentials::revoke(cx, &id)).await?;
+            visit.done(&credentials, "The key is revoked. Nothing can use it any more.")
+        }
+        "end-session" => {
+            let handle = fields.get("session").to_owned();
+            app.act(&visit.caller, move |cx| ops::sessions::revoke(cx, &who, &handle)).await?;
+            visit.done(&credentials, "The session is ended.")
+        }
+        _ => Err(reply::no_such_page()),
+    }
+}
+
+fn with_article(role: &str) -> String {
+    format!("{} {role}", if role.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
+}

@@ -1,0 +1,376 @@
+//! Teams: the list, the form that creates one, and a team's tabs as they are shown. What is done to a team and its members
+//! is in `members.rs`.
+
+use super::page::draw::Activity;
+use super::page::frame::Section;
+use super::page::list::{Column, List};
+use super::page::parts::{Field, Mark, Tab, team_roles};
+use super::page::teams::{InviteRow, MemberRow, NewTeam, Team, TeamRow, Teams};
+use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
+use super::{projects, words};
+use crate::error::{Code, Error, Kind, Result};
+use crate::http::reply;
+use crate::model::role::{Action, TeamRole};
+use crate::model::{Entity, team};
+use crate::ops::audit::Search;
+use crate::ops::teams::Member;
+use crate::ops::{self, Asking};
+use crate::policy::Resource;
+use crate::store::Range;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// Teams gathered for the list at most.
+const MOST: usize = 5_000;
+
+/// The teams the asker may list: all of the organization, or their own.
+pub fn visible(cx: &Asking, visit: &Visit) -> Result<Vec<team::Team>> {
+    if !cx.can(Action::TeamList, Resource::Org(visit.org))? {
+        return Ok(ops::teams::mine(cx)?.into_iter().map(|(team, _)| team).collect());
+    }
+    let (mut out, mut after) = (vec![], None);
+    loop {
+        let page = ops::teams::list(cx, "", Range::all().after(after))?;
+        out.extend(page.items);
+        after = page.next;
+        if after.is_none() || out.len() >= MOST {
+            return Ok(out);
+        }
+    }
+}
+
+/// One team as a row.
+pub fn row(cx: &Asking, visit: &Visit, team: &team::Team) -> Result<TeamRow> {
+    let mine =
+        ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| Mark::role(role.as_str()));
+    let members = ops::teams::members(cx, team)?.iter().filter(|m| matches!(m, Member::User { .. })).count();
+    Ok(TeamRow {
+        name: team.name.clone(),
+        about: team.description.clone(),
+        members,
+        projects: ops::projects::list(cx, Some(&team.name), Range::all())?.items.len(),
+        mine,
+        created: words::stamp(team.created_at, visit.now),
+    })
+}
+
+/// `GET /console/teams`.
+pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    let query = Fields::query(&request);
+    let columns = vec![
+        Column::by("Team", "name"),
+        Column::plain("Your role"),
+        Column::plain("Members"),
+        Column::plain("Projects"),
+        Column::by("Created", "created"),
+    ];
+    let mut list = super::list_from(&query, "/console/teams", "teams", columns, "name");
+    let (rows, can_create) = app.ask(&visit.caller, |cx| {
+        let q = list.q.to_lowercase();
+        let mut teams = visible(cx, &visit)?;
+        teams.retain(|t| t.name.to_lowercase().contains(&q) || t.description.to_lowercase().contains(&q));
+        match list.sort.trim_start_matches('-') {
+            "created" => teams.sort_by_key(|t| t.created_at),
+            _ => teams.sort_by_cached_key(|t| t.name.to_lowercase()),
+        }
+        if list.sort.starts_with('-') {
+            teams.reverse();
+        }
+        let rows = list.cut(teams).iter().map(|team| row(cx, &visit, team)).collect::<Result<Vec<_>>>()?;
+        Ok((rows, cx.can(Action::TeamCreate, Resource::Org(visit.org))?))
+    })?;
+    let frame = visit.frame("Teams", Section::Teams).crumb("Teams", "");
+    visit.html(&Teams { frame, list, rows, can_create })
+}
+
+fn form(visit: &Visit, fields: &Fields, error: Option<&Error>) -> NewTeam {
+    let named = error.filter(|e| matches!(e.code(), Code::NameTaken | Code::InvalidValue)).map(Error::sentence);
+    NewTeam {
+        frame: visit.frame("Create a team", Section::Teams).crumb("Teams", "/console/teams").crumb("Create a team", ""),
+        fields: vec![
+            Field::text("name", "Name")
+                .help("Letters, digits, _ and -. It stands in addresses and in wandb.init(entity=…).")
+                .value(fields.get("name"))
+                .wrong(named.as_deref().unwrap_or_default()),
+            Field::text("about", "Description").value(fields.get("about")).optional(),
+        ],
+        problem: error.filter(|_| named.is_none()).map(Error::sentence).unwrap_or_default(),
+    }
+}
+
+/// `GET /console/teams/new`.
+pub async fn new(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    app.ask(&visit.caller, |cx| cx.allow(Action::TeamCreate, Resource::Org(visit.org)).map(drop))?;
+    visit.html(&form(&visit, &Fields::default(), None))
+}
+
+/// `POST /console/teams/new`.
+pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let (name, about) = (fields.text("name").to_owned(), fields.optional("about"));
+    let made = app
+        .act(&visit.caller, move |cx| {
+            let team = ops::teams::create(cx, &name, None)?;
+            if about.is_some() {
+                let change = ops::teams::TeamChange { description: about.clone(), ..Default::default() };
+                return ops::teams::update(cx, &team.name, &change);
+            }
+            Ok(team)
+        })
+        .await;
+    match made {
+        Ok(team) => {
+            visit.done(&format!("/{}/members", team.name), format!("{} is created. Add its members.", team.name))
+        }
+        Err(error) if reply::status(&error).is_client_error() => {
+            visit.again(&form(&visit, &fields, Some(&error)), &error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a team's page shows, one tab of it. `sent` is the form that failed, with its error.
+pub fn page(
+    app: &Instance,
+    visit: &Visit,
+    query: &Fields,
+    typed: &str,
+    tab: &'static str,
+    sent: Option<(&Fields, &Error)>,
+) -> Result<Team> {
+    app.ask(&visit.caller, |cx| {
+        let team = ops::teams::get(cx, typed)?;
+        let on = Resource::Entity(Entity::Team(team.id));
+        let mine = ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| role);
+        let all = ops::teams::members(cx, &team)?;
+        let readable = ops::projects::list(cx, Some(&team.name), Range::all())?.items;
+        let can_manage = cx.can(Action::TeamInviteUser, on)?;
+        let may = Powers {
+            roles: cx.can(Action::TeamUpdateMember, on)?,
+            remove: cx.can(Action::TeamUninvite, on)?,
+            why: visit.is_admin,
+        };
+        let base = format!("/{}", team.name);
+        let (noun, columns) = match tab {
+            "projects" => ("projects", projects::columns(false)),
+            _ => ("members", member_columns()),
+        };
+        let action = if tab == "overview" { base.clone() } else { format!("{base}/{tab}") };
+        let mut list = super::list_from(query, &action, noun, columns, "name");
+        let (mut members, mut services, mut invites) = (vec![], vec![], vec![]);
+        for member in &all {
+            match member {
+                Member::User { user, membership } => {
+                    let into = if user.is_service() { &mut services } else { &mut members };
+                    into.push(member_row(visit, &team, user, membership, &may));
+                }
+                Member::Invited(invite) => invites.push(InviteRow {
+                    id: invite.id.0.to_string(),
+                    email: invite.email.clone(),
+                    role: Mark::role(invite.role.as_str()),
+                    at: words::stamp(invite.created_at, visit.now),
+                    by: String::new(),
+                }),
+            }
+        }
+        let counts = (readable.len(), members.len() + invites.len(), services.len());
+        let (people, services_left) = (members.len(), services.len());
+        let mut shown_projects = readable.iter().map(|p| projects::row(&team.name, p, visit.now)).collect::<Vec<_>>();
+        let mut rows = if tab == "service-accounts" { services } else { members };
+        match tab {
+            "projects" => shown_projects = projects::narrow(&mut list, shown_projects),
+            "overview" => shown_projects.truncate(8),
+            _ => rows = narrow(&mut list, rows),
+        }
+        let events = if tab == "overview" && visit.is_admin {
+            let search = Search { target: Some(team.id.to_string()), limit: 6, ..Search::default() };
+            ops::audit::search(cx, &search)?.items
+        } else {
+            vec![]
+        };
+        let suggestions = if tab == "members" && can_manage && visit.is_admin {
+            let known: Vec<&str> = rows.iter().map(|row| row.username.as_str()).collect();
+            let near = ops::users::list(cx, "", Range::all().limit(200))?.items;
+            near.into_iter().map(|user| user.username).filter(|name| !known.contains(&name.as_str())).collect()
+        } else {
+            vec![]
+        };
+        let made = |label, key: &str, count| Tab {
+            label,
+            href: if key == "overview" { base.clone() } else { format!("{base}/{key}") },
+            current: key == tab,
+            count,
+        };
+        Ok(Team {
+            frame: super::page::frame::Frame {
+                team: team.name.clone(),
+                ..visit.frame(team.name.clone(), Section::Teams)
+            }
+            .crumb(team.name.clone(), ""),
+            about: team.description.clone(),
+            mine: mine.map(|role| Mark::role(role.as_str())),
+            mine_why: super::why::link(&visit.me.username, "team:read", &team.name),
+            created: words::stamp(team.created_at, visit.now),
+            tabs: vec![
+                made("Overview", "overview", None),
+                made("Projects", "projects", Some(counts.0)),
+                made("Members", "members", Some(counts.1)),
+                made("Service accounts", "service-accounts", Some(counts.2)),
+                made("Settings", "settings", None),
+            ],
+            tab,
+            list,
+            projects: shown_projects,
+            members: rows,
+            invites: if tab == "members" { invites } else { vec![] },
+            events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
+            activity: Activity::default(),
+            can_manage: match tab {
+                "settings" => cx.can(Action::TeamUpdate, on)?,
+                "service-accounts" => cx.can(Action::TeamCreateService, on)?,
+                _ => can_manage,
+            },
+            can_create_project: cx.can(Action::ProjectCreate, on)?,
+            manage_why: super::why::link(&visit.me.username, "team:invite_user", &team.name),
+            fields: fields(tab, &team, sent),
+            roles: team_roles(sent.map_or("member", |(form, _)| form.get("role"))),
+            suggestions,
+            problem: sent.filter(|_| !matches!(tab, "settings")).map(|(_, e)| e.sentence()).unwrap_or_default(),
+            new_key: None,
+            loses: loses(&team, people, services_left),
+            can_delete: cx.can(Action::TeamDelete, on)?,
+            name: team.name,
+        })
+    })
+}
+
+/// What the asker may do to members.
+struct Powers {
+    roles: bool,
+    remove: bool,
+    why: bool,
+}
+
+fn member_columns() -> Vec<Column> {
+    vec![
+        Column::by("Member", "name"),
+        Column::plain("Role"),
+        Column::plain("Status"),
+        Column::by("Since", "since"),
+        Column::quiet("Actions"),
+    ]
+}
+
+fn member_row(
+    visit: &Visit,
+    team: &team::Team,
+    user: &crate::model::user::User,
+    membership: &team::Membership,
+    may: &Powers,
+) -> MemberRow {
+    let settable = may.roles && membership.role != TeamRole::Service;
+    MemberRow {
+        username: user.username.clone(),
+        name: user.name.clone(),
+        email: user.email().unwrap_or_default().to_owned(),
+        role: Mark::role(membership.role.as_str()),
+        roles: if settable { team_roles(membership.role.as_str()) } else { vec![] },
+        status: Mark::status(user.status.as_str()),
+        since: words::stamp(membership.since_at, visit.now),
+        why: if may.why || user.id == visit.me.id {
+            super::why::link(&user.username, "team:read", &team.name)
+        } else {
+            String::new()
+        },
+        can_remove: may.remove,
+        since_at: membership.since_at,
+    }
+}
+
+/// Members as the list's filter and order want them.
+fn narrow(list: &mut List, mut rows: Vec<MemberRow>) -> Vec<MemberRow> {
+    let q = list.q.to_lowercase();
+    rows.retain(|row| [&row.username, &row.name, &row.email].iter().any(|text| text.to_lowercase().contains(&q)));
+    match list.sort.trim_start_matches('-') {
+        "since" => rows.sort_by_key(|row| row.since_at),
+        _ => rows.sort_by_cached_key(|row| row.username.to_lowercase()),
+    }
+    if list.sort.starts_with('-') {
+        rows.reverse();
+    }
+    list.cut(rows)
+}
+
+fn fields(tab: &str, team: &team::Team, sent: Option<(&Fields, &Error)>) -> Vec<Field> {
+    let kept = |name: &str, stored: &str| sent.map_or_else(|| stored.to_owned(), |(form, _)| form.get(name).to_owned());
+    let wrong = sent.map(|(_, error)| error.sentence()).unwrap_or_default();
+    match tab {
+        "members" => {
+            let mut who = Field::text("who", "Username or e-mail").value(&kept("who", ""));
+            who.list = "people";
+            vec![who]
+        }
+        "service-accounts" => vec![Field::text("about", "What it is for").value(&kept("about", ""))],
+        "settings" => vec![
+            Field::text("name", "Name")
+                .help(
+                    "A new name changes the addresses of the team and its projects; scripts that use the old one stop.",
+                )
+                .value(&kept("name", &team.name))
+                .wrong(&wrong),
+            Field::text("about", "Description").value(&kept("about", &team.description)).optional(),
+        ],
+        _ => vec![],
+    }
+}
+
+fn loses(team: &team::Team, people: usize, services: usize) -> Vec<String> {
+    let mut out = vec![format!("{people} people are no longer in {}", team.name)];
+    if services > 0 {
+        out.push(format!("{services} service accounts are deleted, and their keys with them"));
+    }
+    out.push("Its projects must be deleted first".to_owned());
+    out
+}
+
+async fn show(app: Instance, request: HttpRequest, name: &str, tab: &'static str) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
+    match page(&app, &visit, &Fields::query(&request), name, tab, None) {
+        Ok(page) => visit.html(&page),
+        // One's own name is the personal namespace; it has projects and no members.
+        Err(error)
+            if error.kind() == Kind::NotFound
+                && crate::model::name::fold(name) == crate::model::name::fold(&visit.me.username) =>
+        {
+            Ok(redirect(&format!("/console/projects?team={}", words::encoded(&visit.me.username))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `GET /{team}`.
+pub async fn overview(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "overview").await
+}
+
+/// `GET /{team}/projects`.
+pub async fn projects_tab(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "projects").await
+}
+
+/// `GET /{team}/members`.
+pub async fn members_tab(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "members").await
+}
+
+/// `GET /{team}/service-accounts`.
+pub async fn services_tab(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "service-accounts").await
+}
+
+/// `GET /{team}/settings`.
+pub async fn settings_tab(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
+    show(app, request, &name, "settings").await
+}
