@@ -254,8 +254,7 @@ impl App {
         password: &str,
         who: &Caller,
     ) -> Result<(FreshSession, Session)> {
-        let now = self.clock.now();
-        self.store.read(|view| ops::sessions::check_setup(view, code, now))?;
+        self.check_setup(code)?;
         new.role = Some(crate::model::role::OrgRole::Admin);
         new.password_hash = Some(self.new_password(password, &[&new.email, &new.name]).await?);
         let as_setup = Caller { subject: Subject::process(Process::Setup), origin: who.origin.clone() };
@@ -275,6 +274,20 @@ impl App {
         let session = self.act(&proven, move |cx| ops::sessions::open(cx, id, method, &secrets)).await?;
         meter::count(Meter::SessionsOpened);
         Ok((fresh, session))
+    }
+
+    /// Whether `code` would make the first administrator; looking does not use it up.
+    ///
+    /// # Errors
+    /// [`Code::SetupVoid`].
+    pub fn check_setup(&self, code: &str) -> Result<()> {
+        let now = self.clock.now();
+        self.store.read(|view| ops::sessions::check_setup(view, code, now))
+    }
+
+    /// Whether any user exists or existed: until then nobody can sign in.
+    pub fn has_users(&self) -> Result<bool> {
+        self.store.read(|view| ops::sessions::has_users(view))
     }
 
     /// The PHC string of a new password that passes the rules; `own` are the person's names, which must not make it.

@@ -81,7 +81,11 @@ async fn serve(
         show_setup_link(config, app);
     };
     let routes = move |routes: &mut web::ServiceConfig| {
-        routes.app_data(for_routes.clone()).configure(crate::graphql::routes).configure(crate::rest::routes);
+        routes
+            .app_data(for_routes.clone())
+            .configure(crate::graphql::routes)
+            .configure(crate::rest::routes)
+            .configure(crate::console::routes);
     };
     http::serve(config, listener, certificates, outer, routes, ready, stop).await
 }

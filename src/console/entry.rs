@@ -1,10 +1,10 @@
 //! The doors: setup, sign-in, sign-out, the theme switch. They say the same whatever the reason of a refusal; who may sign
-//! in is decided by [`crate::app::App::sign_in`]. `shared` sessions and their cookie are `http/auth.rs`'s.
+//! in is decided by [`crate::app::App::sign_in`]. Cookies and the brakes on forged forms are `http/auth.rs`'s.
 
 use super::page::entry::{Setup, SetupDone, SignIn};
 use super::page::frame::Frame;
 use super::page::parts::Field;
-use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie};
+use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
 use crate::error::{Code, Error, Result};
 use crate::http::{auth, reply};
 use crate::model::session::Session;
@@ -19,8 +19,15 @@ fn frame(request: &HttpRequest, title: &str) -> Frame {
     Frame { title: title.to_owned(), theme: theme(request), ..Frame::default() }
 }
 
-fn sign_in_page(request: &HttpRequest, username: &str, next: &str, problem: &str, notice: &str) -> SignIn {
-    SignIn {
+fn sign_in_page(
+    app: &Instance,
+    request: &HttpRequest,
+    (username, next): (&str, &str),
+    problem: &str,
+    notice: &str,
+) -> Result<SignIn> {
+    Ok(SignIn {
+        is_empty: !app.has_users()?,
         frame: frame(request, "Sign in"),
         fields: vec![
             Field::text("username", "Username or e-mail").autocomplete("username").value(username),
@@ -29,7 +36,7 @@ fn sign_in_page(request: &HttpRequest, username: &str, next: &str, problem: &str
         problem: problem.to_owned(),
         next: safe_path(next).to_owned(),
         notice: notice.to_owned(),
-    }
+    })
 }
 
 /// `GET /login`.
@@ -39,7 +46,7 @@ pub async fn sign_in(app: Instance, request: HttpRequest) -> Result<HttpResponse
         return Ok(redirect(safe_path(query.get("next"))));
     }
     let notice = if query.get("signed-out").is_empty() { "" } else { "You are signed out." };
-    html(&sign_in_page(&request, "", query.get("next"), "", notice), StatusCode::OK)
+    html(&sign_in_page(&app, &request, ("", query.get("next")), "", notice)?, StatusCode::OK)
 }
 
 /// `POST /login`.
@@ -52,8 +59,10 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
     match app.sign_in(typed, fields.get("password"), &who, Some(ip)).await {
         Ok((fresh, session)) => signed_in(&app, &request, &fresh, &session, redirect(safe_path(next))),
         Err(error) if reply::status(&error).is_client_error() || error.code() == Code::Busy => {
-            let mut response =
-                html(&sign_in_page(&request, typed, next, &error.sentence(), ""), reply::status(&error))?;
+            let mut response = {
+                let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "")?;
+                html(&page, reply::status(&error))?
+            };
             if let Some(seconds) = error.retry_after_seconds() {
                 response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
             }
@@ -127,8 +136,10 @@ fn setup_page(request: &HttpRequest, fields: &Fields, error: Option<&Error>) -> 
 }
 
 /// `GET /setup?code=…`: shows the form; only sending it uses the code.
-pub async fn setup(request: HttpRequest) -> Result<HttpResponse> {
-    html(&setup_page(&request, &Fields::query(&request), None), StatusCode::OK)
+pub async fn setup(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let query = Fields::query(&request);
+    app.check_setup(query.get("code"))?;
+    html(&setup_page(&request, &query, None), StatusCode::OK)
 }
 
 /// `POST /setup`.
@@ -162,16 +173,20 @@ pub async fn setup_post(app: Instance, request: HttpRequest, body: web::Bytes) -
             tracing::info!(detail = error.detail(), "the organization keeps its name");
         }
     }
-    let (org, user) = app.ask(&me, |cx| Ok((ops::settings::org(cx)?, ops::users::me(cx)?)))?;
+    signed_in(&app, &request, &fresh, &session, redirect("/setup/done"))
+}
+
+/// `GET /setup/done`: what was chosen, and what to do next.
+pub async fn setup_done(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
+    let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     let page = SetupDone {
         frame: frame(&request, "Ready"),
-        org: org.name,
-        email: user.email().unwrap_or_default().to_owned(),
-        username: user.username,
+        org: visit.org_name.clone(),
+        email: visit.me.email().unwrap_or_default().to_owned(),
+        username: visit.me.username.clone(),
         login: super::login_line(&app.base_url),
     };
-    let response = html(&page, StatusCode::OK)?;
-    signed_in(&app, &request, &fresh, &session, response)
+    visit.html(&page)
 }
 
 /// `POST /console/theme`.

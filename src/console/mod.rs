@@ -31,6 +31,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/login").get(entry::sign_in).post(entry::sign_in_post))
         .service(page("/logout").get(entry::sign_out_link).post(entry::sign_out))
         .service(page("/setup").get(entry::setup).post(entry::setup_post))
+        .service(page("/setup/done").get(entry::setup_done))
         .service(page("/authorize").get(account::keys).post(account::create_key))
         .service(page("/org/dashboard").get(people::list))
         .service(page("/console/theme").post(entry::set_theme))

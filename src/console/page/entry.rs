@@ -18,6 +18,8 @@ pub struct SignIn {
     pub next: String,
     /// What just happened: "You are signed out."
     pub notice: String,
+    /// Whether nobody exists yet, so that nobody can sign in.
+    pub is_empty: bool,
 }
 
 /// The first person makes the organization's first admin.
