@@ -92,3 +92,157 @@ fn two_tables_share_a_unique_index() {
             .unwrap();
     });
 }
+
+fn crews(store: &Store, names: &[&str]) {
+    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+    act(store, move |tx| {
+        for name in &names {
+            let id = tx.next_id(IDS)?;
+            tx.put(&CREWS, &Crew { id, name: name.clone() })?;
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+fn names(listed: Listed<Crew>) -> Vec<String> {
+    listed.items.into_iter().map(|c| c.name).collect()
+}
+
+#[test]
+fn ranges_take_prefixes_bounds_order_and_cursors() {
+    with_store(|store| {
+        crews(store, &["ab", "abc", "abd", "b", "a", "a\0z"]);
+        store
+            .read(|s| {
+                let by_name = |range| s.list_by(&CREW_BY_NAME, range).map(names);
+                assert_eq!(by_name(Range::all())?, ["a", "a\0z", "ab", "abc", "abd", "b"]);
+                assert_eq!(by_name(Range::text_prefix(&(), "ab"))?, ["ab", "abc", "abd"]);
+                assert_eq!(by_name(Range::text_prefix(&(), "ab").desc())?, ["abd", "abc", "ab"]);
+                assert_eq!(by_name(Range::text_prefix(&(), "a\0"))?, ["a\0z"]);
+                assert_eq!(by_name(Range::prefix(&"ab".to_owned()))?, ["ab"]);
+                let part = || Range::all().from(&"ab".to_owned()).until(&"b".to_owned());
+                assert_eq!(by_name(part())?, ["ab", "abc", "abd"]);
+                assert_eq!(by_name(part().limit(0))?, Vec::<String>::new());
+                let page = s.list_by(&CREW_BY_NAME, part().limit(2))?;
+                let cursor: Cursor = page.next.as_ref().unwrap().to_string().parse()?;
+                assert_eq!(page.next.as_ref(), Some(&cursor));
+                assert_eq!(by_name(part().after(cursor.clone()))?, ["abd"]);
+                assert_eq!(by_name(part().desc().after(cursor))?, ["ab"]);
+                // Exactly the last page: nothing follows.
+                assert!(s.list_by(&CREW_BY_NAME, part().limit(3))?.next.is_none());
+                let page = s.list(&CREWS, Range::all().limit(4))?;
+                assert_eq!(names(s.list(&CREWS, Range::all().after(page.next))?), ["a", "a\0z"]);
+                assert_eq!(s.count(&CREWS, Range::all(), 100)?, 6);
+                assert_eq!(s.count(&CREWS, Range::all(), 4)?, 4);
+                assert_eq!(s.count(&CREW_BY_NAME, Range::text_prefix(&(), "ab"), 100)?, 3);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_cursor_of_another_range_cannot_leave_this_one() {
+    with_store(|store| {
+        crews(store, &["a", "b", "c", "d"]);
+        store
+            .read(|s| {
+                let from = |cursor: &Cursor| Range::all().from(&"c".to_owned()).after(cursor.clone());
+                let low = s.list_by(&CREW_BY_NAME, Range::all().limit(1))?.next.unwrap();
+                assert_eq!(names(s.list_by(&CREW_BY_NAME, from(&low))?), ["c", "d"]);
+                let beyond: Cursor = "____________".parse()?;
+                assert_eq!(names(s.list_by(&CREW_BY_NAME, from(&beyond))?), Vec::<String>::new());
+                assert_eq!(names(s.list_by(&CREW_BY_NAME, from(&beyond).desc())?), ["d", "c"]);
+                Ok(())
+            })
+            .unwrap();
+    });
+    for bad in ["", "not base64!", &"A".repeat(5_000)] {
+        assert_eq!(bad.parse::<Cursor>().unwrap_err().code(), Code::InvalidValue);
+    }
+}
+
+#[test]
+fn a_page_has_a_thousand_rows_at_most() {
+    with_store(|store| {
+        act(store, |tx| (0..1_200).try_for_each(|n| tx.put(&NOTES, &note(0, n)))).unwrap();
+        store
+            .read(|s| {
+                let page = s.list(&NOTES, Range::all().limit(5_000))?;
+                assert_eq!(page.items.len(), MAX_PAGE);
+                assert_eq!(s.list(&NOTES, Range::all().after(page.next))?.items.len(), 200);
+                assert_eq!(s.all(&NOTES, &(0i64,))?.len(), 1_200);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn an_id_is_never_given_twice() {
+    with_store(|store| {
+        let next = |fail: bool| {
+            act(store, move |tx| {
+                let id = tx.next_id(IDS)?;
+                if fail { Err(Error::invalid("on purpose")) } else { Ok(id) }
+            })
+        };
+        assert_eq!(next(false).unwrap(), 1);
+        assert!(next(true).is_err());
+        assert_eq!(next(false).unwrap(), 2);
+        // The record of the highest id is gone; its id is not.
+        act(store, |tx| {
+            let id = tx.next_id(IDS)?;
+            tx.put(&CREWS, &Crew { id, name: "red".into() })
+        })
+        .unwrap();
+        act(store, |tx| tx.delete(&CREWS, &3)).unwrap();
+        assert_eq!(next(false).unwrap(), 4);
+    });
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_changes_nothing() {
+    with_store(|store| {
+        let text = |size: usize| Note { at: (0, 0), text: "x".repeat(size) };
+        let e = act(store, move |tx| tx.put(&NOTES, &text(MAX_VALUE))).unwrap_err();
+        assert_eq!(e.code(), Code::TooLarge);
+        act(store, move |tx| tx.put(&NOTES, &text(MAX_VALUE - 100))).unwrap();
+        let e = act(store, |tx| tx.put(&CREWS, &Crew { id: 1, name: "x".repeat(MAX_KEY) })).unwrap_err();
+        assert_eq!(e.code(), Code::TooLarge);
+        let e =
+            act(store, |tx| (0..60).try_for_each(|n| tx.put(&NOTES, &Note { at: (1, n), text: "x".repeat(60_000) })))
+                .unwrap_err();
+        assert_eq!(e.code(), Code::TooLarge);
+        assert_eq!(store.read(|s| s.count(&NOTES, Range::all(), 9)).unwrap(), 1);
+        assert_eq!(store.read(|s| s.count(&CREWS, Range::all(), 9)).unwrap(), 0);
+    });
+}
+
+#[test]
+fn rows_written_before_a_field_existed_are_read_with_its_default() {
+    let engine = Memory::new();
+    let store = Store::open(Arc::new(engine.clone()), &SCHEMA).unwrap();
+    let old =
+        (table::row_key(0x0101, &1u64), Some(b"\x01{\"id\":1,\"name\":\"ana\",\"age\":3,\"gone\":true}".to_vec()));
+    engine.begin().unwrap().commit([old].into()).unwrap();
+    let ana = store.read(|s| s.get(&PEOPLE, &PersonId(1))).unwrap().unwrap();
+    assert_eq!(ana, Person { age: 3, ..person(1, "ana") });
+}
+
+/// Numbers and names are stored in every file: neither may change, and no number may be given to another thing.
+#[test]
+fn the_schema_keeps_its_numbers() {
+    let schema = &schema::SCHEMA;
+    let tables = schema.tables.iter().map(|t| (t.number(), t.name()));
+    let indexes = schema.tables.iter().flat_map(|t| t.indexes()).map(|(number, name, _)| (number, name));
+    let sequences = schema.sequences.iter().map(|s| (s.0, s.1));
+    let mut all: Vec<_> = tables.chain(indexes).chain(sequences).collect();
+    all.sort_unstable();
+    all.dedup();
+    let text: String = all.iter().map(|(number, name)| format!("{number:04x} {name}\n")).collect();
+    assert_eq!(text, include_str!("numbers.txt"), "add new lines to numbers.txt; never change one");
+    let store = Store::in_memory(schema).unwrap();
+    assert_eq!(examine(&store).unwrap(), Vec::<String>::new());
+}
