@@ -1,29 +1,58 @@
 //! `POST /graphql`: what the wandb SDK administers by, and whoever else likes GraphQL. This file is the transport: one operation
 //! per request, bounds on it, and errors with the status and the shape that the SDK shows at once. The schema is in the
-//! files beside it; resolvers call `ops` through [`crate::app::App`] and hold no rule.
+//! files beside it, and as a whole in `tests/golden/schema.graphql`; resolvers call `ops` and hold no rule.
+//!
+//! ## Why errors carry a status
+//! The wandb client takes 200 without `errors` for success, repeats 409, 429 and 5xx for a minute and more, and shows the
+//! sentence verbatim only when the status is an error. So every refusal is 400, 401, 403 or 404 with `errors`.
 
+mod mutation;
+mod people;
+mod projects;
 mod query;
+mod scan;
+mod teams;
+mod types;
 
 use crate::app::App;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
-use crate::ops::Caller;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use async_graphql::{EmptyMutation, EmptySubscription, Request, Response, Schema, Variables};
+use async_graphql::{EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables};
+use mutation::Mutation;
+use query::Query;
 use serde::Deserialize;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 /// Adds `POST /graphql`.
 pub fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/graphql").route(web::post().to(post)));
 }
 
-type Whole = Schema<query::Query, EmptyMutation, EmptySubscription>;
+type Whole = Schema<Query, Mutation, EmptySubscription>;
 
-static SCHEMA: LazyLock<Whole> =
-    LazyLock::new(|| Schema::build(query::Query, EmptyMutation, EmptySubscription).finish());
+/// How deep selections nest; introspection by the usual tools goes to 13.
+const DEPTH_MAX: usize = 20;
+/// What a request may weigh: each field one, lists a multiple of what they hold, each mutation fifty.
+const WEIGHT_MAX: usize = 5_000;
 
+/// Built at the first request, once.
+static SCHEMA: LazyLock<Whole> = LazyLock::new(|| {
+    Schema::build(Query, Mutation, EmptySubscription)
+        .limit_depth(DEPTH_MAX)
+        .limit_complexity(WEIGHT_MAX)
+        .limit_directives(20)
+        .disable_suggestions()
+        .finish()
+});
+
+/// The schema as text, fields in order of their names.
+pub fn sdl() -> String {
+    SCHEMA.sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+}
+
+/// A request's body. What else a client sends is ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -36,35 +65,304 @@ struct Body {
 
 async fn post(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     let who = auth::by_key(&app, &request)?;
-    let body: Body = serde_json::from_slice(&body)
-        .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request in JSON: {e}.")))?;
-    let mut asked = Request::new(body.query).data(app.into_inner()).data(who);
-    asked.operation_name = body.operation_name;
-    asked.variables = body.variables.unwrap_or_default();
+    let asked = read(&request, &body)?;
+    let asked = asked.data(app.into_inner()).data(who);
     Ok(answer(SCHEMA.execute(asked).await, &request))
 }
 
-fn answer(response: Response, request: &HttpRequest) -> HttpResponse {
-    let mut status = StatusCode::OK;
-    for error in &response.errors {
-        status = StatusCode::BAD_REQUEST;
-        if let Some(ours) = error.source::<Error>() {
-            reply::log(ours, middleware::context(request).id);
+/// The operation asked for, within bounds.
+fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Error::new(Code::InvalidRequest, "A GraphQL request is a POST of JSON.")
+            .hint("Send it with 'Content-Type: application/json'."));
+    }
+    if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Error::new(Code::InvalidRequest, "Several operations in one request are not taken.")
+            .hint("Send one request for each, or several fields in one operation."));
+    }
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request: {e}.")))?;
+    scan::check(&body.query)?;
+    let mut asked = Request::new(body.query);
+    asked.operation_name = body.operation_name;
+    asked.variables = body.variables.unwrap_or_default();
+    Ok(asked)
+}
+
+/// The answer with its status: 200 without errors, else the status of the gravest one.
+fn answer(mut response: Response, request: &HttpRequest) -> HttpResponse {
+    if response.errors.is_empty() {
+        return HttpResponse::Ok().json(response);
+    }
+    let mut status = StatusCode::BAD_REQUEST;
+    let mut retry_after = None;
+    let id = middleware::context(request).id;
+    for (n, error) in response.errors.iter_mut().enumerate() {
+        let Some(ours) = error.source::<Error>() else {
+            error.extensions.get_or_insert_default().set("code", Code::InvalidRequest.as_str());
+            continue;
+        };
+        reply::log(ours, id);
+        let grave = matches!(ours.kind(), Kind::Internal | Kind::Unavailable);
+        if n == 0 || grave {
             status = reply::graphql_status(ours);
-            break;
+            retry_after = ours.retry_after_seconds();
         }
     }
-    HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/json")).json(response)
+    let mut answer = HttpResponse::build(status);
+    if let Some(seconds) = retry_after {
+        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    answer.json(response)
 }
 
-/// A use-case's error for the schema: the sentence, the code, and the error itself for the status.
-fn shown(error: Error) -> async_graphql::Error {
-    let (message, code) = (error.sentence(), reply::shown_code(&error));
-    let mut shown = async_graphql::Error { message, source: Some(Arc::new(error)), extensions: None };
-    shown.extensions.get_or_insert_default().set("code", code);
-    shown
-}
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::app::Parts;
+    use crate::clock::Clock;
+    use crate::crypto::Random;
+    use crate::model::credential::KeyScope;
+    use crate::model::role::OrgRole;
+    use crate::ops::credentials::{FreshKey, NewKey};
+    use crate::ops::users::{self, NewUser};
+    use crate::ops::{Caller, credentials};
+    use crate::policy::Process;
+    use crate::store::{Store, schema};
+    use actix_web::dev::ServiceResponse;
+    use actix_web::test;
+    use serde_json::{Value, json};
 
-fn app_of<'a>(cx: &async_graphql::Context<'a>) -> (&'a App, &'a Caller) {
-    (cx.data_unchecked::<Arc<App>>(), cx.data_unchecked::<Caller>())
+    #[test]
+    fn the_schema_is_the_reviewed_one() {
+        let (now, reviewed) = (sdl(), include_str!("../../tests/golden/schema.graphql"));
+        if now != reviewed {
+            let fresh = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/schema.graphql");
+            std::fs::create_dir_all(fresh.parent().unwrap()).unwrap();
+            std::fs::write(&fresh, &now).unwrap();
+            let line = now.lines().zip(reviewed.lines()).find(|(a, b)| a != b);
+            panic!(
+                "the schema changed, first at {line:?}; \
+                 review target/schema.graphql and copy it over tests/golden/schema.graphql"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_in_the_schema_is_described() {
+        let sdl = sdl();
+        let (mut described, mut bare) = (false, vec![]);
+        for line in sdl.lines() {
+            let text = line.trim();
+            let is_field = line.starts_with('\t') && text.contains(':') && !text.starts_with('"');
+            if is_field && !described && !line.starts_with("\t\t") {
+                bare.push(text.to_owned());
+            }
+            described = text.ends_with("\"\"\"");
+        }
+        assert!(bare.is_empty(), "{bare:#?}");
+    }
+
+    struct World {
+        app: web::Data<App>,
+        admin: String,
+        member: String,
+        reader: String,
+    }
+
+    fn app() -> App {
+        App::start(Parts {
+            store: Store::in_memory(&schema::SCHEMA).unwrap(),
+            environment: crate::config::env::Env::of(&[]),
+            base_url: "http://127.0.0.1".into(),
+            org: "default".into(),
+            clock: Clock::fixed(1_800_000_000_000),
+            random: Random::seeded(1),
+            hashing_threads: 1,
+        })
+        .unwrap()
+    }
+
+    async fn key_of(app: &App, name: &'static str, role: OrgRole, scope: KeyScope) -> String {
+        let fresh = FreshKey::draw(&app.random).unwrap();
+        let secret = fresh.clone();
+        let new = NewUser {
+            email: format!("{name}@example.com"),
+            username: Some(name.into()),
+            role: Some(role),
+            ..NewUser::default()
+        };
+        let shell = Caller::process(Process::Shell);
+        app.act(&shell, move |cx| {
+            users::create(cx, &new)?;
+            credentials::issue(cx, name, &NewKey { scope, ..NewKey::default() }, &secret)
+        })
+        .await
+        .unwrap();
+        fresh.reveal().to_owned()
+    }
+
+    async fn world() -> World {
+        let app = app();
+        let admin = key_of(&app, "root", OrgRole::Admin, KeyScope::Full).await;
+        let member = key_of(&app, "mia", OrgRole::Member, KeyScope::Full).await;
+        let reader = key_of(&app, "rita", OrgRole::Admin, KeyScope::ReadOnly).await;
+        World { app: web::Data::new(app), admin, member, reader }
+    }
+
+    impl World {
+        async fn raw(&self, key: &str, kind: &str, body: Vec<u8>) -> (u16, Value) {
+            let app = actix_web::App::new().app_data(self.app.clone()).configure(routes);
+            let service = test::init_service(app).await;
+            let request = test::TestRequest::post()
+                .uri("/graphql")
+                .insert_header(("authorization", format!("Bearer {key}")))
+                .insert_header(("content-type", kind))
+                .set_payload(body);
+            let reply: ServiceResponse = test::call_service(&service, request.to_request()).await;
+            let status = reply.status().as_u16();
+            if let Some(error) = reply.response().error().and_then(|e| e.as_error::<Error>()) {
+                return (reply::graphql_status(error).as_u16(), json!({"errors": [{"message": error.sentence()}]}));
+            }
+            (status, serde_json::from_slice(&test::read_body(reply).await).unwrap())
+        }
+
+        async fn ask(&self, key: &str, query: &str, variables: Value) -> (u16, Value) {
+            let body = json!({"query": query, "variables": variables, "operationName": null, "more": 1});
+            self.raw(key, "application/json; charset=utf-8", body.to_string().into_bytes()).await
+        }
+    }
+
+    const CREATE: &str = "mutation C($email: String!, $admin: Boolean) {
+        result: createUser(input: {email: $email, admin: $admin}) { user { id name username email admin } } }";
+
+    #[actix_web::test]
+    async fn errors_carry_the_sentence_the_code_and_a_status_the_client_heeds() {
+        let world = world().await;
+        let (status, body) = world.ask(&world.admin, CREATE, json!({"email": "ana@example.com", "undeclared": 1})).await;
+        assert_eq!((status, &body["data"]["result"]["user"]["username"]), (200, &json!("ana")), "{body}");
+        assert!(body.get("errors").is_none(), "{body}");
+
+        let (status, body) = world.ask(&world.admin, CREATE, json!({"email": "ana@example.com"})).await;
+        assert_eq!(status, 400, "a clash is not 409, which the client repeats: {body}");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "EMAIL_TAKEN", "{body}");
+        assert!(body["data"]["result"].is_null(), "{body}");
+
+        let (status, body) = world.ask(&world.member, CREATE, json!({"email": "b@example.com"})).await;
+        assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (403, &json!("DENIED")), "{body}");
+        let sentence = body["errors"][0]["message"].as_str().unwrap();
+        assert!(sentence.contains("admin") && sentence.contains("Ask"), "rule and next step: {sentence}");
+
+        let (status, body) = world.ask(&world.reader, CREATE, json!({"email": "b@example.com"})).await;
+        assert_eq!(status, 403, "a read-only key changes nothing: {body}");
+
+        let team = "query T($name: String!) { entity(name: $name) { id members { apiKey } } }";
+        let (status, body) = world.ask(&world.member, team, json!({"name": "nothing"})).await;
+        assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (404, &json!("NOT_FOUND")), "{body}");
+
+        let (status, body) = world.ask("no-key", "{ viewer { id } }", json!({})).await;
+        assert_eq!(status, 401, "{body}");
+        assert!(body["errors"][0]["message"].as_str().unwrap().contains("not valid"), "{body}");
+    }
+
+    #[actix_web::test]
+    async fn what_the_client_writes_is_understood() {
+        let world = world().await;
+        let query = "#graphql
+            query GetViewer($cut: Boolean = false, $perPage: Int = 50) {
+              viewer { ...UserFragment, email @skip(if: $cut) }
+              models(first: $perPage) { edges { node { __typename id } } pageInfo { __typename endCursor hasNextPage } }
+              serverInfo { features { name isEnabled } cliVersionInfo }
+            }
+            fragment UserFragment on User { id name apiKeys { edges { node { ...KeyFragment } } }, teams { edges { node { name } } } }
+            fragment KeyFragment on ApiKey { id name description }";
+        let (status, body) = world.ask(&world.member, query, json!({"cut": true, "other": [1]})).await;
+        assert_eq!(status, 200, "{body}");
+        assert!(body["data"]["viewer"].get("email").is_none(), "{body}");
+        let key = &body["data"]["viewer"]["apiKeys"]["edges"][0]["node"];
+        assert_eq!(key["name"], world.member[..10], "{body}");
+        assert_eq!(body["data"]["serverInfo"]["cliVersionInfo"]["max_cli_version"], "0.31.0");
+        assert_eq!(body["data"]["models"]["pageInfo"]["hasNextPage"], false);
+        let (status, body) = world.ask(&world.member, "{ __schema { queryType { fields { name } } } }", json!({})).await;
+        assert_eq!(status, 200, "{body}");
+    }
+
+    #[actix_web::test]
+    async fn bounds_hold_and_say_so() {
+        let world = world().await;
+        let aliases: String = (0..5000).map(|n| format!("a{n}: viewer {{ id }} ")).collect();
+        let fewer: String = (0..1500).map(|n| format!("a{n}: viewer {{ id name }} ")).collect();
+        let many: String =
+            (0..120).map(|n| format!("a{n}: createUser(input: {{email: \"m{n}@example.com\"}}) {{ user {{ id }} }} ")).collect();
+        let deep = format!("{{ viewer {}id{} }}", "{ organizations ".repeat(25), "}".repeat(25));
+        let wide = "{ teams { edges { node { members { id apiKey name } } } }
+            users { edges { node { teams { edges { node { members { id } } } } } } } }";
+        for (what, query) in [
+            ("aliases", format!("{{ {aliases} }}")),
+            ("fewer aliases", format!("{{ {fewer} }}")),
+            ("many mutations", format!("mutation {{ {many} }}")),
+            ("deep", deep),
+            ("wide", wide.to_owned()),
+            ("twice", "mutation { createUser(input: {email: \"a@b.example\", email: \"c@b.example\"}) { user { id } } }".into()),
+            ("circle", "query { ...a } fragment a on Query { ...b } fragment b on Query { ...a }".into()),
+            ("unknown field", "{ viewer { secretColumn } }".into()),
+            ("empty", String::new()),
+            ("subscription", "subscription { viewer { id } }".into()),
+            ("negative page", "{ models(first: -1) { edges { cursor } } }".into()),
+            ("cursor", "{ models(after: \"!\") { edges { cursor } } }".into()),
+        ] {
+            let (status, body) = world.ask(&world.admin, &query, json!({})).await;
+            assert_eq!(status, 400, "{what}: {body}");
+            assert!(body["errors"][0]["message"].as_str().unwrap().len() > 8, "{what}: {body}");
+        }
+        let (status, body) = world.ask(&world.admin, "{ users { edges { node { username } } } }", json!({})).await;
+        assert_eq!((status, body["data"]["users"]["edges"].as_array().unwrap().len()), (200, 3), "{body}");
+        for (what, kind, body) in [
+            ("a batch", "application/json", "[{\"query\":\"{ viewer { id } }\"}]"),
+            ("no JSON", "application/json", "{"),
+            ("no query", "application/json", "{}"),
+            ("variables a list", "application/json", "{\"query\":\"{ viewer { id } }\",\"variables\":[1]}"),
+            ("a form", "application/x-www-form-urlencoded", "{\"query\":\"{ viewer { id } }\"}"),
+        ] {
+            let (status, reply) = world.raw(&world.admin, kind, body.into()).await;
+            assert_eq!(status, 400, "{what}: {reply}");
+        }
+        let long = json!({"query": " ".repeat(scan::DOCUMENT_MAX + 1)}).to_string();
+        assert_eq!(world.raw(&world.admin, "application/json", long.into_bytes()).await.0, 413);
+    }
+
+    #[actix_web::test]
+    async fn a_new_service_account_is_last_and_shows_its_key_once_to_its_maker() {
+        let world = world().await;
+        let team = "mutation { createTeam(input: {teamName: \"acme\"}) { entity { id limits } } }";
+        assert_eq!(world.ask(&world.admin, team, json!({})).await.0, 200);
+        let invite = "mutation { createInvite(input: {entityName: \"acme\", email: \"zoe@example.com\"}) {
+            invite { id name email createdAt toUser { name } } } }";
+        let (status, body) = world.ask(&world.admin, invite, json!({})).await;
+        assert_eq!(status, 200, "{body}");
+        let pending = body["data"]["createInvite"]["invite"]["id"].clone();
+        let service = "mutation { createServiceAccount(input: {entityName: \"acme\", description: \"a\"}) { user { id } } }";
+        let (status, body) = world.ask(&world.admin, service, json!({})).await;
+        assert_eq!(status, 200, "{body}");
+        let members = "{ entity(name: \"acme\") { members { id apiKey accountType email pending } } }";
+        let (_, others) = world.ask(&world.reader, members, json!({})).await;
+        let rows = others["data"]["entity"]["members"].as_array().unwrap().clone();
+        assert_eq!(rows.last().unwrap()["id"], body["data"]["createServiceAccount"]["user"]["id"]);
+        assert!(rows.iter().all(|row| row["apiKey"].is_null()), "another credential sees no secret: {rows:?}");
+        let (_, mine) = world.ask(&world.admin, members, json!({})).await;
+        let last = mine["data"]["entity"]["members"].as_array().unwrap().last().unwrap().clone();
+        let secret = last["apiKey"].as_str().unwrap();
+        assert_eq!((last["accountType"].as_str(), last["email"].is_null()), (Some("SERVICE"), true));
+        let (status, viewer) = world.ask(secret, "{ viewer { email entity } }", json!({})).await;
+        assert_eq!((status, &viewer["data"]["viewer"]), (200, &json!({"email": null, "entity": "acme"})));
+        let (_, again) = world.ask(&world.admin, members, json!({})).await;
+        assert!(again["data"]["entity"]["members"].as_array().unwrap().last().unwrap()["apiKey"].is_null());
+        let withdraw = "mutation($id: String) { deleteInvite(input: {id: $id, entityName: \"acme\"}) { success } }";
+        assert_eq!(world.ask(&world.admin, withdraw, json!({"id": pending})).await.0, 200);
+        assert_eq!(world.ask(&world.admin, withdraw, json!({"id": pending})).await.0, 404);
+        assert_eq!(world.ask(&world.admin, withdraw, json!({"id": "mia"})).await.0, 400);
+    }
 }

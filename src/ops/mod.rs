@@ -13,6 +13,7 @@ pub mod bootstrap;
 pub mod credentials;
 pub mod denials;
 pub mod explain;
+pub mod lookup;
 pub mod passwords;
 pub mod projects;
 pub mod reach;

@@ -1,0 +1,265 @@
+//! People and service accounts, their keys, and the organization they belong to.
+
+use super::teams::{Entity, TeamConnection, TeamEdge};
+use super::types::{DateTime, Json, PageInfo, of, shown};
+use crate::model::credential::ApiKey;
+use crate::model::role::OrgRole;
+use crate::model::team::Org;
+use crate::model::user::User as Record;
+use crate::ops;
+use crate::ops::credentials::ListedKey;
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+/// A person or a service account. Somebody whose record the asker may not see, such as the owner of a project one can read,
+/// shows no more than the names; the other fields are null.
+pub struct User {
+    user: Record,
+    whole: bool,
+}
+
+impl User {
+    /// Somebody whose record the asker may see.
+    pub fn whole(user: Record) -> Self {
+        User { user, whole: true }
+    }
+
+    /// Somebody of whom the asker may see the names at least.
+    pub fn seen(user: Record, whole: bool) -> Self {
+        User { user, whole }
+    }
+
+    fn if_whole<T>(&self, value: impl FnOnce(&Record) -> T) -> Option<T> {
+        self.whole.then(|| value(&self.user))
+    }
+}
+
+#[Object]
+impl User {
+    /// base64 of `User:number`.
+    async fn id(&self) -> ID {
+        ID(self.user.id.global())
+    }
+
+    /// The full name, a service account's description, or the username where neither is set.
+    async fn name(&self) -> &str {
+        self.user.label()
+    }
+
+    /// Unique over people and teams, without regard to case.
+    async fn username(&self) -> &str {
+        &self.user.username
+    }
+
+    /// The primary address. A service account has none.
+    async fn email(&self) -> Option<&str> {
+        if self.whole { self.user.email() } else { None }
+    }
+
+    /// Whether this is an administrator of the organization, and so of the instance.
+    async fn admin(&self) -> Option<bool> {
+        self.if_whole(|u| u.orgs.iter().any(|m| m.role == OrgRole::Admin))
+    }
+
+    /// The role in the organization: `admin`, `member` or `viewer`.
+    async fn org_role(&self) -> Option<&str> {
+        self.if_whole(|u| u.orgs.first().map(|m| m.role.as_str())).flatten()
+    }
+
+    /// `MEMBER` for a person, `SERVICE` for a service account.
+    async fn account_type(&self) -> &str {
+        if self.user.is_service() { "SERVICE" } else { "MEMBER" }
+    }
+
+    /// `active` or `deactivated`.
+    async fn status(&self) -> Option<&str> {
+        self.if_whole(|u| u.status.as_str())
+    }
+
+    /// Preferences of the wandb client as a text of JSON; none are kept here.
+    async fn flags(&self) -> Option<&str> {
+        self.if_whole(|_| "{}")
+    }
+
+    /// When the account was made.
+    async fn created_at(&self) -> Option<DateTime> {
+        self.if_whole(|u| DateTime(u.created_at))
+    }
+
+    /// Always null: deleted accounts are not listed, deactivated ones show it in `status`.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        None
+    }
+
+    /// The default entity: where projects and runs go that name none.
+    async fn entity(&self, cx: &Context<'_>) -> Result<Option<String>> {
+        if !self.whole {
+            return Ok(None);
+        }
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::lookup::default_entity_name(cx, &self.user)).map(Some).map_err(shown)
+    }
+
+    /// API keys, oldest first, without their secrets.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn api_keys(&self, cx: &Context<'_>) -> Result<Option<ApiKeyConnection>> {
+        if !self.whole {
+            return Ok(None);
+        }
+        let (app, who) = of(cx);
+        let keys = app.ask(who, |cx| ops::credentials::list(cx, self.user.id)).map_err(shown)?;
+        let edges = keys.into_iter().map(|listed| ApiKeyEdge { node: Key::listed(listed) }).collect();
+        Ok(Some(ApiKeyConnection { edges }))
+    }
+
+    /// The teams it is in, by name.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn teams(&self, cx: &Context<'_>) -> Result<Option<TeamConnection>> {
+        if !self.whole {
+            return Ok(None);
+        }
+        let (app, who) = of(cx);
+        let teams = app.ask(who, |cx| ops::teams::of(cx, self.user.id)).map_err(shown)?;
+        let edges = teams.into_iter().map(|(team, _)| TeamEdge::new(Entity::team(team))).collect();
+        Ok(Some(TeamConnection { edges, page_info: PageInfo::default() }))
+    }
+
+    /// The organizations it belongs to, as far as the asker shares them.
+    async fn organizations(&self, cx: &Context<'_>) -> Result<Vec<Organization>> {
+        let (app, who) = of(cx);
+        let org = app.ask(who, |cx| ops::settings::org(cx)).map_err(shown)?;
+        let shared = self.whole && self.user.org_role(org.id).is_some();
+        Ok(shared.then(|| Organization(org)).into_iter().collect())
+    }
+}
+
+/// One page of people.
+#[derive(SimpleObject)]
+pub struct UserConnection {
+    /// The rows.
+    pub edges: Vec<UserEdge>,
+    /// Where the page stands.
+    pub page_info: PageInfo,
+}
+
+/// A row of a page of people.
+#[derive(SimpleObject)]
+pub struct UserEdge {
+    /// Who.
+    pub node: User,
+    /// For `after`.
+    pub cursor: String,
+}
+
+/// API keys of one account.
+#[derive(SimpleObject)]
+pub struct ApiKeyConnection {
+    /// The rows.
+    edges: Vec<ApiKeyEdge>,
+}
+
+/// A row of a list of keys.
+#[derive(SimpleObject)]
+pub struct ApiKeyEdge {
+    /// The key.
+    node: Key,
+}
+
+/// An API key. Its secret is shown once, in the answer that makes it.
+pub struct Key {
+    key: ApiKey,
+    secret: Option<String>,
+    last_used_at: Option<i64>,
+}
+
+impl Key {
+    /// A key just made, with its secret.
+    pub fn fresh(key: ApiKey, secret: &str) -> Self {
+        Key { key, secret: Some(secret.to_owned()), last_used_at: None }
+    }
+
+    fn listed(listed: ListedKey) -> Self {
+        Key { key: listed.key, secret: None, last_used_at: listed.last.map(|used| used.at) }
+    }
+}
+
+#[Object(name = "ApiKey")]
+impl Key {
+    /// The key's public beginning, by which it is deleted.
+    async fn id(&self) -> ID {
+        ID(self.key.id.clone())
+    }
+
+    /// In the answer of `generateApiKey` the secret itself, which the wandb client reads here; else the public beginning.
+    async fn name(&self) -> &str {
+        self.secret.as_deref().unwrap_or(&self.key.id)
+    }
+
+    /// What its owner calls it.
+    async fn description(&self) -> &str {
+        &self.key.name
+    }
+
+    /// What it may be used for: `full` or `read-only`.
+    async fn scope(&self) -> &str {
+        self.key.scope.as_str()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.key.created_at)
+    }
+
+    /// From when on it is refused; null when it does not expire.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.key.expires_at.map(DateTime)
+    }
+
+    /// When it was used last, to about a minute; null when never.
+    async fn last_used_at(&self) -> Option<DateTime> {
+        self.last_used_at.map(DateTime)
+    }
+}
+
+/// The organization.
+pub struct Organization(pub Org);
+
+#[Object]
+impl Organization {
+    /// base64 of `Organization:number`.
+    async fn id(&self) -> ID {
+        ID(self.0.id.global())
+    }
+
+    /// Unique without regard to case.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Always null: an organization owns no projects here.
+    async fn org_entity(&self) -> Option<Entity> {
+        None
+    }
+
+    /// Always null: this organization is not one of CoreWeave's.
+    async fn core_weave_organization_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// Always empty: no feature of the client is switched by flags here.
+    #[graphql(name = "featureFlags")]
+    async fn feature_flags(
+        &self,
+        #[graphql(name = "rampIDType", desc = "Taken and ignored.")] _ramp_id_type: Option<Json>,
+    ) -> Vec<FeatureFlag> {
+        vec![]
+    }
+}
+
+/// A feature of the client that a server can switch.
+#[derive(SimpleObject)]
+pub struct FeatureFlag {
+    /// Its name.
+    ramp_key: String,
+    /// Whether it is on.
+    is_enabled: bool,
+}

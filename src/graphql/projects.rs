@@ -1,0 +1,130 @@
+//! Projects.
+
+use super::people::User;
+use super::types::{DateTime, JsonString, PageInfo, of, shown};
+use crate::model::project::Project as Record;
+use crate::model::role::Action;
+use crate::ops;
+use crate::policy::Resource;
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+/// A project of a team or of a person.
+pub struct Project {
+    project: Record,
+    entity: Option<String>,
+}
+
+impl Project {
+    /// A project, with its entity's name where that is known already.
+    pub fn new(project: Record, entity: Option<String>) -> Self {
+        Project { project, entity }
+    }
+}
+
+#[Object]
+impl Project {
+    /// base64 of `Project:number`.
+    async fn id(&self) -> ID {
+        ID(self.project.id.global())
+    }
+
+    /// Unique in its entity, without regard to case.
+    async fn name(&self) -> &str {
+        &self.project.name
+    }
+
+    /// The team or person it belongs to.
+    async fn entity_name(&self, cx: &Context<'_>) -> Result<String> {
+        if let Some(name) = &self.entity {
+            return Ok(name.clone());
+        }
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::lookup::entity_name_of(cx, &self.project)).map_err(shown)
+    }
+
+    /// One line for people.
+    async fn description(&self) -> &str {
+        &self.project.description
+    }
+
+    /// Who can reach it: `USER_WRITE` (open), `USER_READ` (public), `PRIVATE` (the team) or `RESTRICTED` (invited members).
+    async fn access(&self) -> &str {
+        self.project.visibility.access()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.project.created_at)
+    }
+
+    /// Always false: benchmarks are a feature of W&B's own service.
+    async fn is_benchmark(&self) -> bool {
+        false
+    }
+
+    /// Whether the asker cannot submit runs to it.
+    async fn read_only(&self, cx: &Context<'_>) -> Result<bool> {
+        let (app, who) = of(cx);
+        let resource = Resource::Project(self.project.id);
+        app.ask(who, |cx| cx.can(Action::RunCreate, resource)).map(|may| !may).map_err(shown)
+    }
+
+    /// Always null: panels are not kept here.
+    async fn views(&self) -> Option<JsonString> {
+        None
+    }
+
+    /// Its owner, who made it.
+    async fn user(&self, cx: &Context<'_>) -> Result<Option<User>> {
+        let (app, who) = of(cx);
+        let owner = app.ask(who, |cx| ops::lookup::owner(cx, &self.project)).map_err(shown)?;
+        Ok(owner.map(|(user, whole)| User::seen(user, whole)))
+    }
+
+    /// The people and service accounts invited to it, where it is restricted.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn members(&self, cx: &Context<'_>) -> Result<Vec<ProjectMember>> {
+        let (app, who) = of(cx);
+        let users = app.ask(who, |cx| ops::projects::members(cx, &self.project)).map_err(shown)?;
+        Ok(users
+            .into_iter()
+            .map(|user| ProjectMember {
+                id: ID(user.id.global()),
+                name: user.label().to_owned(),
+                email: user.email().map(str::to_owned),
+                username: user.username,
+            })
+            .collect())
+    }
+}
+
+/// Somebody invited to a restricted project.
+#[derive(SimpleObject)]
+pub struct ProjectMember {
+    /// The account's id.
+    id: ID,
+    /// The full name, or the username.
+    name: String,
+    /// The username.
+    username: String,
+    /// The address; a service account has none.
+    email: Option<String>,
+}
+
+/// One page of projects.
+#[derive(SimpleObject)]
+pub struct ProjectConnection {
+    /// The rows.
+    pub edges: Vec<ProjectEdge>,
+    /// Where the page stands.
+    pub page_info: PageInfo,
+}
+
+/// A row of a page of projects.
+#[derive(SimpleObject)]
+pub struct ProjectEdge {
+    /// The project.
+    pub node: Project,
+    /// For `after`.
+    pub cursor: String,
+}

@@ -1,0 +1,333 @@
+//! Teams and personal namespaces (the wandb client calls both "entity"), their members and invitations.
+
+use super::people::{Organization, User};
+use super::types::{DateTime, Int64, Json, PageInfo, of, shown};
+use crate::model::role::{Action, TeamRole};
+use crate::model::team::{Invite as Waiting, Team};
+use crate::ops;
+use crate::ops::lookup::Place;
+use crate::ops::teams::{Invited, Member as Row};
+use crate::policy::Resource;
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+/// A team, or a person's own namespace: what a path begins with.
+pub struct Entity(Place);
+
+impl Entity {
+    /// What was found.
+    pub fn new(place: Place) -> Self {
+        Entity(place)
+    }
+
+    /// A team.
+    pub fn team(team: Team) -> Self {
+        Entity(Place::Team(team))
+    }
+
+    fn as_team(&self) -> Option<&Team> {
+        match &self.0 {
+            Place::Team(team) => Some(team),
+            Place::Person(_) => None,
+        }
+    }
+}
+
+#[Object]
+impl Entity {
+    /// base64 of `Entity:number`.
+    async fn id(&self) -> ID {
+        ID(self.0.entity().global())
+    }
+
+    /// Unique over people and teams, without regard to case.
+    async fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// One line for people.
+    async fn description(&self) -> Option<&str> {
+        self.as_team().map(|t| t.description.as_str())
+    }
+
+    /// Whether it is a team and not a person's namespace.
+    async fn is_team(&self) -> bool {
+        self.as_team().is_some()
+    }
+
+    /// `TEAM` or `USER`.
+    async fn entity_type(&self) -> &str {
+        if self.as_team().is_some() { "TEAM" } else { "USER" }
+    }
+
+    /// When the team was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(match &self.0 {
+            Place::Team(team) => team.created_at,
+            Place::Person(user) => user.created_at,
+        })
+    }
+
+    /// Whether the name is free: never, since it is this one's.
+    async fn available(&self) -> bool {
+        false
+    }
+
+    /// Always null: pictures are not kept.
+    async fn photo_url(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether the asker cannot create projects here.
+    async fn read_only(&self, cx: &Context<'_>) -> Result<bool> {
+        let (app, who) = of(cx);
+        let resource = Resource::Entity(self.0.entity());
+        app.ask(who, |cx| cx.can(Action::ProjectCreate, resource)).map(|may| !may).map_err(shown)
+    }
+
+    /// Always false: nothing is locked by an operator.
+    async fn read_only_admin(&self) -> bool {
+        false
+    }
+
+    /// Always false: members choose the visibility of each project.
+    async fn private_only(&self) -> bool {
+        false
+    }
+
+    /// Always 0: files are not counted by team.
+    async fn storage_bytes(&self) -> Int64 {
+        Int64(0)
+    }
+
+    /// Always false: saving code is the client's own setting.
+    async fn code_saving_enabled(&self) -> bool {
+        false
+    }
+
+    /// The `access` of a project that is made without one.
+    async fn default_access(&self) -> &str {
+        "PRIVATE"
+    }
+
+    /// Always true: nothing here depends on a plan.
+    async fn is_paid(&self) -> bool {
+        true
+    }
+
+    /// Always null: there are no quotas by team.
+    async fn limits(&self) -> Option<Json> {
+        None
+    }
+
+    /// The members: people by username, pending invitations, then service accounts from the oldest to the newest.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn members(&self, cx: &Context<'_>) -> Result<Vec<Member>> {
+        let Some(team) = self.as_team() else { return Ok(vec![]) };
+        let (app, who) = of(cx);
+        let rows = app.ask(who, |cx| ops::teams::members(cx, team)).map_err(shown)?;
+        Ok(rows.into_iter().map(Member).collect())
+    }
+
+    /// The organization it belongs to.
+    async fn organization(&self, cx: &Context<'_>) -> Result<Option<Organization>> {
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::settings::org(cx)).map(|org| Some(Organization(org))).map_err(shown)
+    }
+
+    /// Whose namespace it is; null for a team.
+    async fn user(&self) -> Option<User> {
+        match &self.0 {
+            Place::Team(_) => None,
+            // Nobody sees another person's namespace, so this is the asker.
+            Place::Person(user) => Some(User::whole(user.clone())),
+        }
+    }
+}
+
+/// One page of teams.
+#[derive(SimpleObject)]
+pub struct TeamConnection {
+    /// The rows.
+    pub edges: Vec<TeamEdge>,
+    /// Where the page stands.
+    pub page_info: PageInfo,
+}
+
+/// A row of a page of teams.
+#[derive(SimpleObject)]
+pub struct TeamEdge {
+    /// The team.
+    pub node: Entity,
+    /// For `after`.
+    pub cursor: String,
+}
+
+impl TeamEdge {
+    /// A row.
+    pub fn new(node: Entity) -> Self {
+        let cursor = node.as_team().map(|team| ops::lookup::cursor_of_team(team).to_string()).unwrap_or_default();
+        TeamEdge { node, cursor }
+    }
+}
+
+/// A line of a team's member list: a person, a service account, or somebody invited who has no account yet.
+pub struct Member(Row);
+
+#[Object]
+impl Member {
+    /// The account's id, or the invitation's; `deleteInvite` takes either.
+    async fn id(&self) -> ID {
+        ID(match &self.0 {
+            Row::User { user, .. } => user.id.global(),
+            Row::Invited(invite) => invite.id.global(),
+        })
+    }
+
+    /// Whether it administers the team.
+    async fn admin(&self) -> bool {
+        self.team_role() == TeamRole::Admin
+    }
+
+    /// The role in the team: `admin`, `member`, `viewer` or `service`.
+    async fn role(&self) -> &str {
+        self.team_role().as_str()
+    }
+
+    /// Whether it is an invitation that waits for its account.
+    async fn pending(&self) -> bool {
+        matches!(self.0, Row::Invited(_))
+    }
+
+    /// The address; a service account has none.
+    async fn email(&self) -> Option<&str> {
+        match &self.0 {
+            Row::User { user, .. } => user.email(),
+            Row::Invited(invite) => Some(&invite.email),
+        }
+    }
+
+    /// The username; null while pending.
+    async fn username(&self) -> Option<&str> {
+        match &self.0 {
+            Row::User { user, .. } => Some(&user.username),
+            Row::Invited(_) => None,
+        }
+    }
+
+    /// The full name, a service account's description, the username where neither is set, or the invited address.
+    async fn name(&self) -> &str {
+        match &self.0 {
+            Row::User { user, .. } => user.label(),
+            Row::Invited(invite) => &invite.email,
+        }
+    }
+
+    /// Always null: pictures are not kept.
+    async fn photo_url(&self) -> Option<&str> {
+        None
+    }
+
+    /// `MEMBER` for a person, `SERVICE` for a service account.
+    async fn account_type(&self) -> &str {
+        match &self.0 {
+            Row::User { user, .. } if user.is_service() => "SERVICE",
+            _ => "MEMBER",
+        }
+    }
+
+    /// Null, except once: the secret of a service account's first key, to the credential that made the account within the
+    /// last minute.
+    async fn api_key(&self, cx: &Context<'_>) -> Option<String> {
+        let Row::User { user, .. } = &self.0 else { return None };
+        if !user.is_service() {
+            return None;
+        }
+        let (app, who) = of(cx);
+        app.reveal(who, user.id).map(|key| key.reveal().to_owned())
+    }
+
+    /// Since when it is in the team, or invited.
+    async fn created_at(&self) -> DateTime {
+        DateTime(match &self.0 {
+            Row::User { membership, .. } => membership.since_at,
+            Row::Invited(invite) => invite.created_at,
+        })
+    }
+}
+
+impl Member {
+    fn team_role(&self) -> TeamRole {
+        match &self.0 {
+            Row::User { membership, .. } => membership.role,
+            Row::Invited(invite) => invite.role,
+        }
+    }
+}
+
+/// What `createInvite` did: an invitation that waits, or the person who is in the team already.
+pub struct Invite(pub Invited);
+
+impl Invite {
+    fn waiting(&self) -> Option<&Waiting> {
+        match &self.0 {
+            Invited::Pending(invite) => Some(invite),
+            Invited::Added(..) => None,
+        }
+    }
+}
+
+#[Object]
+impl Invite {
+    /// The line's id in the team's member list.
+    async fn id(&self) -> ID {
+        ID(match &self.0 {
+            Invited::Pending(invite) => invite.id.global(),
+            Invited::Added(user, _) => user.id.global(),
+        })
+    }
+
+    /// The person's name; null while nobody has the address.
+    async fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Invited::Pending(_) => None,
+            Invited::Added(user, _) => Some(user.label()),
+        }
+    }
+
+    /// The invited address, or the person's.
+    async fn email(&self) -> Option<&str> {
+        match &self.0 {
+            Invited::Pending(invite) => Some(&invite.email),
+            Invited::Added(user, _) => user.email(),
+        }
+    }
+
+    /// The role it gives or gave.
+    async fn role(&self) -> &str {
+        match &self.0 {
+            Invited::Pending(invite) => invite.role.as_str(),
+            Invited::Added(_, membership) => membership.role.as_str(),
+        }
+    }
+
+    /// Whether it waits for somebody to have the address.
+    async fn pending(&self) -> bool {
+        self.waiting().is_some()
+    }
+
+    /// When it was made, or since when the person is in the team.
+    async fn created_at(&self) -> DateTime {
+        DateTime(match &self.0 {
+            Invited::Pending(invite) => invite.created_at,
+            Invited::Added(_, membership) => membership.since_at,
+        })
+    }
+
+    /// The person who was added; null while nobody has the address.
+    async fn to_user(&self) -> Option<User> {
+        match &self.0 {
+            Invited::Pending(_) => None,
+            Invited::Added(user, _) => Some(User::seen((**user).clone(), false)),
+        }
+    }
+}
