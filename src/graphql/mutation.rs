@@ -17,9 +17,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 /// What can be changed.
 pub struct Mutation;
 
-/// What one mutation weighs among the request's bounds: a request makes some dozens of changes at most.
-const HEAVY: usize = 50;
+/// What one mutation weighs among the request's bounds: a request makes fifty changes at most.
+const HEAVY: usize = 200;
 
+/// What can be changed.
 #[Object]
 impl Mutation {
     /// Creates a person in the organization. For organization admins.
@@ -83,10 +84,8 @@ impl Mutation {
     async fn create_team(&self, cx: &Context<'_>, input: CreateTeamInput) -> Result<Option<CreateTeamPayload>> {
         let (app, who) = of(cx);
         let admin = input.team_admin_user_name.filter(|name| !name.is_empty());
-        let team = app
-            .act(who, move |cx| ops::teams::create(cx, &input.team_name, admin.as_deref()))
-            .await
-            .map_err(shown)?;
+        let team =
+            app.act(who, move |cx| ops::teams::create(cx, &input.team_name, admin.as_deref())).await.map_err(shown)?;
         Ok(Some(CreateTeamPayload { entity: Some(Entity::team(team)) }))
     }
 
@@ -213,10 +212,9 @@ impl Mutation {
 
 /// The four words of `access`, and nothing else.
 fn access(text: &str) -> Outcome<Visibility> {
-    Visibility::ALL
-        .into_iter()
-        .find(|v| v.access() == text)
-        .ok_or_else(|| Error::invalid("access is USER_WRITE (open), USER_READ (public), PRIVATE (the team) or RESTRICTED."))
+    Visibility::ALL.into_iter().find(|v| v.access() == text).ok_or_else(|| {
+        Error::invalid("access is USER_WRITE (open), USER_READ (public), PRIVATE (the team) or RESTRICTED.")
+    })
 }
 
 fn project_id(id: &str) -> Outcome<ProjectId> {
@@ -234,7 +232,8 @@ fn members(project: &str, users: Option<Vec<ID>>, teams: Option<Vec<ID>>) -> Out
     }
     // The wandb client sends the number alone where it has taken the id apart.
     let read = |id: &ID| UserId::from_global(id).or_else(|| id.parse().ok().map(UserId));
-    let users = users.iter().map(|id| read(id).ok_or_else(|| Error::invalid("One of userIds is not the id of a person.")));
+    let users =
+        users.iter().map(|id| read(id).ok_or_else(|| Error::invalid("One of userIds is not the id of a person.")));
     Ok((project, users.collect::<Outcome<_>>()?))
 }
 

@@ -33,6 +33,8 @@ impl User {
     }
 }
 
+/// A person or a service account. Somebody whose record the asker may not see, such as the owner of a project one can read,
+/// shows no more than the names; the other fields are null.
 #[Object]
 impl User {
     /// base64 of `User:number`.
@@ -100,7 +102,7 @@ impl User {
     }
 
     /// API keys, oldest first, without their secrets.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "5 * child_complexity")]
     async fn api_keys(&self, cx: &Context<'_>) -> Result<Option<ApiKeyConnection>> {
         if !self.whole {
             return Ok(None);
@@ -182,6 +184,7 @@ impl Key {
     }
 }
 
+/// An API key. Its secret is shown once, in the answer that makes it.
 #[Object(name = "ApiKey")]
 impl Key {
     /// The key's public beginning, by which it is deleted.
@@ -223,6 +226,7 @@ impl Key {
 /// The organization.
 pub struct Organization(pub Org);
 
+/// The organization.
 #[Object]
 impl Organization {
     /// base64 of `Organization:number`.

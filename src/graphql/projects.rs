@@ -21,6 +21,7 @@ impl Project {
     }
 }
 
+/// A project of a team or of a person.
 #[Object]
 impl Project {
     /// base64 of `Project:number`.

@@ -15,9 +15,11 @@ use async_graphql::{Context, Name, Object, Result, SimpleObject, Value};
 /// What can be asked.
 pub struct Query;
 
+/// What can be asked.
 #[Object]
 impl Query {
     /// Whoever the credential belongs to.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn viewer(&self, cx: &Context<'_>) -> Result<Option<User>> {
         let (app, who) = of(cx);
         app.ask(who, |cx| ops::users::me(cx)).map(|user| Some(User::whole(user))).map_err(shown)
@@ -26,7 +28,7 @@ impl Query {
     /// People, for organization admins. Without `query` all of them by username, page by page. With `query` those whose
     /// username, address or name contains it; somebody whose username or address it is comes first, and then only usernames
     /// that begin with it follow.
-    #[graphql(complexity = "20 * child_complexity")]
+    #[graphql(complexity = "50 * child_complexity")]
     async fn users(
         &self,
         cx: &Context<'_>,
@@ -40,6 +42,7 @@ impl Query {
     }
 
     /// One person or service account by username or address, for those who may see it.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn user(
         &self,
         cx: &Context<'_>,
@@ -50,6 +53,7 @@ impl Query {
     }
 
     /// A team, or one's own namespace, by name.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn entity(
         &self,
         cx: &Context<'_>,
@@ -94,8 +98,7 @@ impl Query {
         let (first, after) = page(first, after.as_deref(), 100).map_err(shown)?;
         let is_later = after.is_some();
         let typed = entity_name.as_deref().filter(|t| !t.is_empty());
-        let (entity, found) =
-            app.ask(who, |cx| ops::lookup::projects_page(cx, typed, first, after)).map_err(shown)?;
+        let (entity, found) = app.ask(who, |cx| ops::lookup::projects_page(cx, typed, first, after)).map_err(shown)?;
         let edges: Vec<ProjectEdge> = found
             .items
             .into_iter()
@@ -110,6 +113,7 @@ impl Query {
     }
 
     /// A project by name, for those who may read it.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn project(
         &self,
         cx: &Context<'_>,
@@ -121,6 +125,7 @@ impl Query {
     }
 
     /// The same as `project`, under the name that older clients use.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn model(
         &self,
         cx: &Context<'_>,
@@ -132,6 +137,7 @@ impl Query {
     }
 
     /// The asker's organization, by its name.
+    #[graphql(complexity = "20 + child_complexity")]
     async fn organization(
         &self,
         cx: &Context<'_>,
@@ -165,13 +171,7 @@ fn project(app: &App, who: &Caller, name: Option<String>, entity: Option<String>
 }
 
 /// A page of people; the walk over everybody lets others run between its stretches.
-async fn people(
-    app: &App,
-    who: &Caller,
-    text: &str,
-    first: usize,
-    after: Option<Cursor>,
-) -> Outcome<UserConnection> {
+async fn people(app: &App, who: &Caller, text: &str, first: usize, after: Option<Cursor>) -> Outcome<UserConnection> {
     let is_later = after.is_some();
     let exact = if text.is_empty() || is_later { None } else { app.ask(who, |cx| ops::lookup::exact_user(cx, text))? };
     let (mut found, mut more): (Vec<Person>, bool) = (vec![], false);
@@ -220,6 +220,7 @@ pub struct ServerInfo;
 /// The newest and the oldest wandb client that this server is tested with.
 const CLIENTS: [(&str, &str); 2] = [("max_cli_version", "0.31.0"), ("min_cli_version", "0.16.6")];
 
+/// What this server is and can do.
 #[Object]
 impl ServerInfo {
     /// Always empty: no optional feature of the client is on.

@@ -46,13 +46,17 @@ pub fn check(document: &str) -> Result<()> {
                 before = b'a';
             }
             b'{' | b'[' | b'(' => {
-                let is_value = matches!(before, b':' | b'=') || matches!(open.last(), Some(Frame::Plain { is_list: true }));
+                let is_value =
+                    matches!(before, b':' | b'=') || matches!(open.last(), Some(Frame::Plain { is_list: true }));
                 open.push(match byte {
                     b'{' if is_value => Frame::Object(vec![]),
                     _ => Frame::Plain { is_list: byte == b'[' },
                 });
                 if open.len() > NESTING_MAX {
-                    return Err(Error::new(Code::InvalidRequest, format!("The query nests deeper than {NESTING_MAX}.")));
+                    return Err(Error::new(
+                        Code::InvalidRequest,
+                        format!("The query nests deeper than {NESTING_MAX}."),
+                    ));
                 }
                 (at, before) = (at + 1, byte);
             }

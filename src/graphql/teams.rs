@@ -32,6 +32,7 @@ impl Entity {
     }
 }
 
+/// A team, or a person's own namespace: what a path begins with.
 #[Object]
 impl Entity {
     /// base64 of `Entity:number`.
@@ -120,7 +121,7 @@ impl Entity {
     }
 
     /// The members: people by username, pending invitations, then service accounts from the oldest to the newest.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "20 * child_complexity")]
     async fn members(&self, cx: &Context<'_>) -> Result<Vec<Member>> {
         let Some(team) = self.as_team() else { return Ok(vec![]) };
         let (app, who) = of(cx);
@@ -173,6 +174,7 @@ impl TeamEdge {
 /// A line of a team's member list: a person, a service account, or somebody invited who has no account yet.
 pub struct Member(Row);
 
+/// A line of a team's member list: a person, a service account, or somebody invited who has no account yet.
 #[Object]
 impl Member {
     /// The account's id, or the invitation's; `deleteInvite` takes either.
@@ -276,6 +278,7 @@ impl Invite {
     }
 }
 
+/// What `createInvite` did: an invitation that waits, or the person who is in the team already.
 #[Object]
 impl Invite {
     /// The line's id in the team's member list.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// A text that holds JSON, as the wandb client sends and expects it.
 pub struct JsonString(pub String);
 
+/// A text that holds JSON, as the wandb client sends and expects it.
 #[Scalar(name = "JSONString")]
 impl ScalarType for JsonString {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -28,6 +29,7 @@ impl ScalarType for JsonString {
 /// Any JSON value.
 pub struct Json(pub Value);
 
+/// Any JSON value.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -41,6 +43,7 @@ impl ScalarType for Json {
 /// A moment, RFC 3339 in UTC.
 pub struct DateTime(pub Millis);
 
+/// A moment, RFC 3339 in UTC.
 #[Scalar]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -59,13 +62,12 @@ impl ScalarType for DateTime {
 /// A whole number of up to 64 bits.
 pub struct Int64(pub i64);
 
+/// A whole number of up to 64 bits.
 #[Scalar]
 impl ScalarType for Int64 {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::Number(number) => {
-                number.as_i64().map(Int64).ok_or_else(|| InputValueError::expected_type(value))
-            }
+            Value::Number(number) => number.as_i64().map(Int64).ok_or_else(|| InputValueError::expected_type(value)),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
