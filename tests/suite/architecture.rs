@@ -37,9 +37,9 @@ const ONLY_IN: &[(&str, &str, &[&str])] = &[
 
 /// A word, where it may stand, and why.
 const WORDS: &[(&str, &[&str], &str)] = &[
-    ("redb::", &["store/redb.rs", "store/mod.rs", "store/shadow.rs", "store/tests"], "the engine is behind the seam"),
+    ("redb::", &["store/redb.rs", "store/mod.rs", "store/shadow.rs"], "the engine is behind the seam"),
     ("std::env", &["config/"], "the environment is read once"),
-    ("SystemTime", &["clock.rs", "store/tests"], "time is passed in"),
+    ("SystemTime", &["clock.rs"], "time is passed in"),
     ("ring::rand", &["crypto.rs"], "randomness is passed in"),
     ("HttpResponse", &["http/", "graphql/", "rest/", "console/"], "surfaces alone speak HTTP"),
     ("schema::", &["store/", "ops/", "policy/facts.rs", "app.rs", "cli/"], "surfaces never name a table"),
@@ -60,6 +60,8 @@ fn sources() -> Vec<(String, String)> {
             }
         }
     }
+    // Tests may reach across rooms; what they are for is said in their own heads.
+    out.retain(|(name, _)| !name.ends_with("/tests.rs") && !name.contains("/tests/"));
     out.sort();
     out
 }
@@ -144,7 +146,7 @@ fn words_stay_in_their_rooms() {
     for (file, text) in sources() {
         let code = code(&text);
         for (word, places, why) in WORDS {
-            if code.contains(word) && !places.iter().any(|p| file.starts_with(p)) && !file.ends_with("tests.rs") {
+            if code.contains(word) && !places.iter().any(|p| file.starts_with(p)) {
                 wrong.push(format!("{file} says {word}: {why}"));
             }
         }
