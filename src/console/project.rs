@@ -185,6 +185,7 @@ fn drawing(
     }
     if !personal {
         let what = match machines {
+            0 => "None with access".to_owned(),
             1 => "1 account".to_owned(),
             n => format!("{n} accounts"),
         };

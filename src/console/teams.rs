@@ -175,7 +175,7 @@ pub fn page(
                 }),
             }
         }
-        let counts = (readable.len(), members.len() + invites.len(), services.len());
+        let counts = (readable.len(), members.len(), services.len());
         let (people, services_left) = (members.len(), services.len());
         let mut shown_projects = readable.iter().map(|p| projects::row(&team.name, p, visit.now)).collect::<Vec<_>>();
         let mut rows = if tab == "service-accounts" { services } else { members };

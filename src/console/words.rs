@@ -6,21 +6,25 @@ use crate::clock::{self, DAY, HOUR, MINUTE, Millis};
 use crate::model::audit::{self, Event, Named, Outcome};
 use crate::model::user::User;
 
-/// A moment as people read it at `now`.
+/// A moment as people read it at `now`. What lies ahead is rounded to the nearest: a key of ninety days ends in ninety days,
+/// not in eighty-nine.
 pub fn stamp(at: Millis, now: Millis) -> Stamp {
     let exact = clock::rfc3339(at - at.rem_euclid(clock::SECOND));
-    let away = (now - at).abs();
-    let (number, unit) = match away {
-        away if away < MINUTE => {
-            return Stamp { exact, ago: if at > now { "in a moment" } else { "just now" }.to_owned() };
-        }
-        away if away < HOUR => (away / MINUTE, "minute"),
-        away if away < DAY => (away / HOUR, "hour"),
-        away if away < 7 * DAY || at > now && away < 400 * DAY => (away / DAY, "day"),
-        _ => return Stamp { ago: date(at), exact },
+    let (away, ahead) = ((now - at).abs(), at > now);
+    let in_units = |unit: Millis| if ahead { (away + unit / 2) / unit } else { away / unit };
+    let (number, unit) = if away < MINUTE {
+        return Stamp { exact, ago: if ahead { "in a moment" } else { "just now" }.to_owned() };
+    } else if away < HOUR {
+        (in_units(MINUTE), "minute")
+    } else if away < DAY {
+        (in_units(HOUR), "hour")
+    } else if away < 7 * DAY || ahead && away < 400 * DAY {
+        (in_units(DAY), "day")
+    } else {
+        return Stamp { ago: date(at), exact };
     };
     let plural = if number == 1 { "" } else { "s" };
-    let ago = if at > now { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") };
+    let ago = if ahead { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") };
     Stamp { exact, ago }
 }
 
@@ -151,7 +155,8 @@ pub fn event(e: &Event, now: Millis, full: bool) -> EventLine {
         meta.push(format!("from {}", e.origin.ip));
     }
     if !e.credential.is_empty() {
-        meta.push(format!("by {}", e.credential));
+        // The handle is for finding; its beginning is enough to tell two apart.
+        meta.push(format!("by {}", e.credential.chars().take(16).collect::<String>()));
     }
     if !e.origin.request.is_empty() {
         meta.push(format!("request {}", e.origin.request));
@@ -361,6 +366,8 @@ mod tests {
             (now - 6 * DAY, "6 days ago"),
             (now - 30 * DAY, "28 April 2026"),
             (now + 90 * DAY, "in 90 days"),
+            (now + 30 * DAY - MINUTE, "in 30 days"),
+            (now + 30 * MINUTE, "in 30 minutes"),
         ] {
             assert_eq!(stamp(at, now).ago, words);
         }

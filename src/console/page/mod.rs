@@ -35,7 +35,10 @@ pub fn colour(name: &str) -> &'static str {
         .to_lowercase()
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    CLASSES[(hash >> 32) as usize % CLASSES.len()]
+    // Short names differ in few bits; this spreads them (the finalizer of SplitMix64).
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    CLASSES[(hash >> 61) as usize]
 }
 
 #[cfg(test)]
