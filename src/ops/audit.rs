@@ -3,11 +3,13 @@
 use super::Cx;
 use crate::clock::Millis;
 use crate::error::{Error, Result};
+use crate::model::UserId;
 use crate::model::audit::{Event, EventId, Outcome};
 use crate::model::name;
 use crate::model::role::Action;
 use crate::policy::Resource;
 use crate::store::{Cursor, Listed, Range, Read, schema};
+use std::collections::HashMap;
 
 /// What to look for; absent parts do not narrow.
 #[derive(Clone, Debug, Default)]
@@ -124,4 +126,56 @@ fn handle(view: &impl Read, typed: Option<&str>) -> Result<Option<String>> {
         other if other.contains(':') => other.to_owned(),
         other => name::fold(other),
     }))
+}
+
+/// An event with what a log reader elsewhere wants beside it: addresses, which events do not hold since a person can be renamed.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The event.
+    pub event: Event,
+    /// The actor's address, if it is a person that still has one.
+    pub actor_email: Option<String>,
+    /// The person or service account it was done to or about: printed id and address.
+    pub about: Option<(String, Option<String>)>,
+}
+
+/// [`search`] for a reader elsewhere.
+pub fn export<V: Read>(cx: &Cx<V>, asked: &Search) -> Result<Listed<Exported>> {
+    let found = search(cx, asked)?;
+    let mut known: HashMap<String, Option<(String, Option<String>)>> = HashMap::new();
+    let mut look = |typed: &str| -> Result<Option<(String, Option<String>)>> {
+        if let Some(known) = known.get(typed) {
+            return Ok(known.clone());
+        }
+        let user = match typed.strip_prefix("User:").and_then(|number| number.parse().ok()) {
+            Some(number) => cx.view().get(&schema::USERS, &UserId(number))?,
+            None => super::users::by_name(cx.view(), typed)?,
+        };
+        let found = user.map(|u| (u.id.to_string(), u.email().map(str::to_owned)));
+        known.insert(typed.to_owned(), found.clone());
+        Ok(found)
+    };
+    let mut items = Vec::with_capacity(found.items.len());
+    for event in found.items {
+        let actor_email = look(&event.actor.id)?.and_then(|(_, email)| email);
+        let about = match about(&event) {
+            Some(typed) => {
+                look(typed)?.or_else(|| typed.contains('@').then(|| (String::new(), Some(typed.to_owned()))))
+            }
+            None => None,
+        };
+        items.push(Exported { event, actor_email, about });
+    }
+    Ok(Listed { items, next: found.next })
+}
+
+/// Whom an event is about: the target, or the person that a change of a team or a project names.
+fn about(event: &Event) -> Option<&str> {
+    if matches!(event.target.kind.as_str(), "user" | "service") && !event.target.id.is_empty() {
+        return Some(&event.target.id);
+    }
+    event.changes.iter().find_map(|change| match change.field.as_str() {
+        "member" | "invited" | "admin" | "owner" => change.to.as_deref().or(change.from.as_deref()),
+        field => field.strip_prefix("role of "),
+    })
 }
