@@ -96,7 +96,8 @@ fn cookie_name(request: &HttpRequest) -> &'static str {
 
 /// The cookie that carries a session until `expires_at`.
 pub fn session_cookie(request: &HttpRequest, token: &str, expires_at: Millis, now: Millis) -> Cookie<'static> {
-    let seconds = (expires_at - now).max(0) / crate::clock::SECOND;
+    // Rounded up: the session is a moment old when its cookie is written, and promises whole hours.
+    let seconds = ((expires_at - now).max(0) + crate::clock::SECOND - 1) / crate::clock::SECOND;
     Cookie::build(cookie_name(request), token.to_owned())
         .path("/")
         .http_only(true)

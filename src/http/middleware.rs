@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 use ipnet::IpNet;
 use std::fmt;
@@ -208,6 +208,10 @@ static SECURITY: [(HeaderName, HeaderValue); 7] = [
 
 fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surface, id: RequestId, started: Instant) {
     let status = response.status();
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // What is left of the body is not read: without this the connection would swallow it without end.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     for (name, value) in &SECURITY {
         headers.insert(name.clone(), value.clone());

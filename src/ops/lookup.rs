@@ -127,7 +127,10 @@ pub fn projects_page<V: Read>(
 
 /// The name of the team or person a project belongs to, for those who may read the project.
 pub fn entity_name_of<V: Read>(cx: &Cx<V>, project: &Project) -> Result<String> {
-    let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
+    // Organization admins change a project's visibility without reading it; its team's name they may see anyway.
+    if !cx.can(Action::TeamRead, Resource::Entity(project.entity))? {
+        let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
+    }
     projects::entity_name(cx.view(), project.entity)
 }
 

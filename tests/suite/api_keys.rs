@@ -128,11 +128,9 @@ fn wrong_credentials_are_refused_whatever_their_shape() {
     let swapped: String = root.key.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c }).collect();
     let long = "a".repeat(4000);
     for key in [other.as_str(), &swapped, "", "short", &long, "aaaa.bbbb.cccc", "key with spaces", "схема"] {
-        for client in [server.anonymous().key(key), server.anonymous().bearer(key.trim())] {
-            if key == "схема" && client.graphql(VIEWER, json!({})).status == 400 {
-                continue; // Not ASCII: not a header at all.
-            }
-            assert!(!works(&client), "{key:?}");
+        assert!(!works(&server.anonymous().key(key)), "{key:?}");
+        if key.is_ascii() {
+            assert!(!works(&server.anonymous().bearer(key.trim())), "{key:?}");
         }
     }
     let long = "a".repeat(6000);

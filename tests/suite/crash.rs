@@ -170,7 +170,7 @@ fn a_full_disk_is_a_clear_refusal_and_passes() {
         "acknowledged writes are there"
     );
     std::fs::remove_file(data.path().join("filler")).unwrap();
-    disk.remount("size=64m");
+    disk.remount("size=1g");
     // Room again: after at most a restart it writes again.
     let again =
         root.client.post_json("/graphql", &json!({"query": CREATE, "variables": {"email": "after@example.com"}}));
@@ -189,7 +189,7 @@ fn a_full_disk_is_a_clear_refusal_and_passes() {
 #[test]
 fn a_read_only_directory_is_a_clear_refusal() {
     let data = Data::new();
-    let Some(disk) = Small::mount(&data, "64m") else { return };
+    let Some(disk) = Small::mount(&data, "1g") else { return };
     let server = Server::start(Setup::default().data(&data).unchecked());
     let root = server.person("root", "admin");
     let before = found(&root.client, "example.com");

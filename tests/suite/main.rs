@@ -11,7 +11,6 @@
     reason = "a test may panic, print and read the environment and the clock"
 )]
 
-#[allow(dead_code, reason = "each suite uses its own part; suites arrive one by one")]
 mod architecture;
 mod harness;
 

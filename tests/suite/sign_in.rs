@@ -186,17 +186,21 @@ fn a_failed_sign_in_does_not_tell_who_exists() {
         (reply, from.elapsed())
     };
     attempt("warm-up");
-    let mut fastest = Vec::new();
+    let names = ["root", "keyonly", "nobody-here"];
+    let mut fastest = [Duration::MAX; 3];
     let mut sentences = Vec::new();
-    for name in ["root", "keyonly", "nobody-here"] {
-        let tries: Vec<_> = (0..4).map(|_| attempt(name)).collect();
-        let (reply, _) = &tries[0];
-        sentences.push((reply.status, reply.text().replace(name, "NAME")));
-        fastest.push(tries.iter().map(|(_, took)| *took).min().unwrap());
+    // In turns, so that whatever else the machine does meets all three alike.
+    for _ in 0..6 {
+        for (n, name) in names.into_iter().enumerate() {
+            let (reply, took) = attempt(name);
+            fastest[n] = fastest[n].min(took);
+            sentences.push((reply.status, reply.text().replace(name, "NAME")));
+        }
     }
     assert!(sentences.iter().all(|s| *s == sentences[0] && (400..500).contains(&s.0)), "{sentences:#?}");
     let (min, max) = (fastest.iter().min().unwrap(), fastest.iter().max().unwrap());
-    assert!(*max < *min * 2 + Duration::from_millis(5), "same work for everyone: {fastest:?}");
+    // Without the hash an answer takes a twentieth; the factor leaves room for a busy machine.
+    assert!(*max < *min * 3, "same work for everyone: {fastest:?}");
 }
 
 #[test]
@@ -253,7 +257,7 @@ fn sessions_are_listed_and_revoked_one_by_one() {
     server.person_with_password("mia", "member");
     let (here, there) = (sign_in(&server, "mia"), sign_in(&server, "mia"));
     let other = sign_in(&server, "root");
-    let page = here.page("/console/account").is(200);
+    let page = here.page("/console/account/sessions").is(200);
     let forms = crate::harness::html::forms(&page.body);
     let revoke: Vec<_> = forms.iter().filter(|f| f.action.contains("session")).collect();
     assert!(!revoke.is_empty(), "the page lists sessions: {}", page.text());
@@ -310,7 +314,7 @@ fn a_session_survives_a_restart_and_dies_with_the_person() {
     }
     assert!(signed_in(&browser), "a restart signs nobody out");
     let root = sign_in(&server, "root");
-    let reply = root.submit(&format!("/console/users/{}", mia.username), "deactivate", &[]);
+    let reply = root.submit(&format!("/console/users/{}/manage", mia.username), "deactivate", &[]);
     assert!(reply.status < 400, "{reply:?}");
     for (name, value) in &jar {
         browser.set_cookie(name, value);

@@ -425,11 +425,6 @@ impl Server {
         signal(self.pid, signal_);
     }
 
-    /// The process id, while it runs.
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Ends it at once, as a power cut would, and hands back the directory.
     pub fn kill(mut self) -> Data {
         self.signal(rustix::process::Signal::KILL);

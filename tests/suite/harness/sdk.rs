@@ -25,7 +25,6 @@ pub struct Ran {
     pub code: i32,
     /// The JSON lines of stdout, in order.
     pub lines: Vec<Value>,
-    pub stdout: String,
     pub stderr: String,
 }
 
@@ -99,7 +98,6 @@ impl Sdk {
             code: out.status.code().unwrap_or(-1),
             lines: stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
             stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
-            stdout,
         }
     }
 }

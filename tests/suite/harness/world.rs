@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 /// Somebody with a key.
 #[derive(Clone)]
 pub struct Person {
-    pub id: String,
     pub username: String,
     pub email: String,
     pub key: String,
@@ -20,12 +19,8 @@ impl Person {
     pub fn from_json(url: &str, made: &Value) -> Self {
         let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("no {key} in {made}")).to_owned();
         let key = text("apiKey");
-        let id = match &made["id"] {
-            Value::String(id) => id.clone(),
-            id => id.to_string(),
-        };
         let client = Client::new(url).key(&key);
-        Person { id, username: text("username"), email: text("email"), key, client }
+        Person { username: text("username"), email: text("email"), key, client }
     }
 }
 
@@ -40,7 +35,6 @@ pub struct World {
     pub deactivated: Person,
     /// The key of a service account of the team.
     pub service: Client,
-    pub service_key: String,
     pub anonymous: Client,
 }
 
@@ -171,7 +165,6 @@ impl World {
         World {
             service: server.anonymous().key(&service_key),
             anonymous: server.anonymous(),
-            service_key,
             server,
             admin,
             team_admin,
@@ -202,7 +195,7 @@ pub fn deactivate(admin: &Person, person: &Person) {
     let browser = admin.client.fresh();
     let reply = browser.sign_in(&admin.username, super::PASSWORD);
     assert_eq!(reply.status, 303, "{reply:?}");
-    let page = format!("/console/users/{}", person.username);
+    let page = format!("/console/users/{}/manage", person.username);
     let reply = browser.submit(&page, "deactivate", &[]);
     assert!(matches!(reply.status, 200 | 303), "{reply:?}");
     let reply = person.client.graphql("{ viewer { id } }", json!({}));
