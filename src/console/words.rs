@@ -205,6 +205,7 @@ fn sentence(e: &Event) -> Vec<Part> {
         "system" => plain(match e.actor.name.as_str() {
             "shell" => "The shell",
             "setup" => "The setup link",
+            "server" => "The server, at its first start,",
             other => other,
         }),
         _ => Part { text: e.actor.name.clone(), href: href(&e.actor) },

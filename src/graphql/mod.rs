@@ -86,7 +86,8 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
         .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request: {e}.")))?;
     scan::check(&body.query)?;
     let mut asked = Request::new(body.query);
-    asked.operation_name = body.operation_name;
+    // The wandb client sends an empty name for operations without one (0.31.0, 2026-11).
+    asked.operation_name = body.operation_name.filter(|name| !name.is_empty());
     asked.variables = body.variables.unwrap_or_default();
     Ok(asked)
 }

@@ -26,7 +26,7 @@ pub fn first_start(tx: &mut Tx, org_name: &str, now: Millis, entropy: u128) -> R
         id: EventId::new(now, entropy),
         at: now,
         org: HOME,
-        actor: Named::new("system", "", "setup"),
+        actor: Named::new("system", "", "server"),
         credential: String::new(),
         origin: Origin::default(),
         action: "organization:create".to_owned(),
