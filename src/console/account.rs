@@ -75,9 +75,8 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         role_why: super::why::link(&visit.me.username, "organization:read", ""),
         teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.as_str()))).collect(),
         tabs: vec![
-            made("Profile", "profile", None),
+            made("Profile and sessions", "profile", None),
             made("API keys", "keys", Some(keys.len())),
-            made("Sessions", "sessions", Some(sessions.len())),
             made("Password", "password", None),
         ],
         tab,
@@ -102,7 +101,6 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
 fn tab_path(tab: &str) -> &'static str {
     match tab {
         "keys" => "/authorize",
-        "sessions" => "/console/account/sessions",
         "password" => "/console/account/password",
         _ => "/console/account",
     }
@@ -121,11 +119,6 @@ pub async fn profile(app: Instance, request: HttpRequest) -> Result<HttpResponse
 /// `GET /authorize`, where the wandb client sends people for a key.
 pub async fn keys(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     show(app, request, "keys").await
-}
-
-/// `GET /console/account/sessions`.
-pub async fn sessions(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
-    show(app, request, "sessions").await
 }
 
 /// `GET /console/account/password`.
@@ -177,7 +170,7 @@ pub async fn end_session(app: Instance, request: HttpRequest, body: web::Bytes) 
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let (me, handle) = (visit.me.username.clone(), fields.get("session").to_owned());
     let outcome = app.act(&visit.caller, move |cx| ops::sessions::revoke(cx, &me, &handle)).await;
-    visit.settle(tab_path("sessions"), outcome.map(|()| "The session is ended.".to_owned()))
+    visit.settle(tab_path("profile"), outcome.map(|()| "The session is ended.".to_owned()))
 }
 
 /// `POST /console/account/end-others`: every session but this one.
@@ -199,7 +192,7 @@ pub async fn end_others(app: Instance, request: HttpRequest, body: web::Bytes) -
         1 => "One other session is ended.".to_owned(),
         many => format!("{many} other sessions are ended."),
     });
-    visit.settle(tab_path("sessions"), said)
+    visit.settle(tab_path("profile"), said)
 }
 
 /// `POST /console/account/password`.

@@ -57,7 +57,7 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
     let who = auth::anonymous(&request);
     let ip = crate::http::middleware::context(&request).client;
     match app.sign_in(typed, fields.get("password"), &who, Some(ip)).await {
-        Ok((fresh, session)) => signed_in(&app, &request, &fresh, &session, redirect(safe_path(next))),
+        Ok((fresh, session)) => signed_in(&request, &fresh, &session, redirect(safe_path(next))),
         Err(error) if reply::status(&error).is_client_error() || error.code() == Code::Busy => {
             let mut response = {
                 let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "")?;
@@ -73,13 +73,12 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
 }
 
 fn signed_in(
-    app: &Instance,
     request: &HttpRequest,
     fresh: &FreshSession,
     session: &Session,
     mut response: HttpResponse,
 ) -> Result<HttpResponse> {
-    let cookie = auth::session_cookie(request, fresh.token(), session.expires_at, app.clock.now());
+    let cookie = auth::session_cookie(request, fresh.token(), session.expires_at, session.created_at);
     add_cookie(&mut response, &cookie)?;
     Ok(response)
 }
@@ -173,7 +172,7 @@ pub async fn setup_post(app: Instance, request: HttpRequest, body: web::Bytes) -
             tracing::info!(detail = error.detail(), "the organization keeps its name");
         }
     }
-    signed_in(&app, &request, &fresh, &session, redirect("/setup/done"))
+    signed_in(&request, &fresh, &session, redirect("/setup/done"))
 }
 
 /// `GET /setup/done`: what was chosen, and what to do next.

@@ -59,9 +59,6 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
             let label = if user.is_service() { "Keys" } else { "Keys and sessions" };
             tabs.push(made(label, "credentials", Some(keys.len() + sessions.len())));
         }
-        if can_manage {
-            tabs.push(made("Manage", "manage", None));
-        }
         let role = user.org_role(visit.org).map_or("", OrgRole::as_str);
         Ok(Person {
             frame: visit.frame(name.clone(), Section::People).crumb("People", "/console/users").crumb(name.clone(), ""),
@@ -151,11 +148,6 @@ pub async fn credentials(app: Instance, request: HttpRequest, name: web::Path<St
     show(app, request, &name, "credentials").await
 }
 
-/// `GET /console/users/{username}/manage`.
-pub async fn manage(app: Instance, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse> {
-    show(app, request, &name, "manage").await
-}
-
 /// `POST /console/users/{username}/{what}`: everything an admin does to a person.
 pub async fn change(
     app: Instance,
@@ -169,7 +161,7 @@ pub async fn change(
     match apply(&app, &visit, &name, &what, &fields).await {
         Ok(response) => Ok(response),
         Err(error) if error.kind() != crate::error::Kind::NotFound && reply::status(&error).is_client_error() => {
-            let tab = if matches!(what.as_str(), "revoke-key" | "end-session") { "credentials" } else { "manage" };
+            let tab = if matches!(what.as_str(), "revoke-key" | "end-session") { "credentials" } else { "overview" };
             visit.again(&page(&app, &visit, &name, tab, Some(&error))?, &error)
         }
         Err(error) => Err(error),
@@ -178,7 +170,7 @@ pub async fn change(
 
 async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &Fields) -> Result<HttpResponse> {
     let who = name.to_owned();
-    let (manage, credentials) = (format!("{}/manage", path(name)), format!("{}/credentials", path(name)));
+    let (home, credentials) = (path(name), format!("{}/credentials", path(name)));
     match what {
         "role" => {
             let role = OrgRole::parse(fields.get("role"))?;
@@ -186,20 +178,20 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             app.act(&visit.caller, move |cx| ops::users::set_org_role(cx, &who, role)).await?;
             let said = format!("{name} is {} of the organization now.", with_article(role.as_str()));
             match was.filter(|was| *was != role) {
-                None => visit.done(&manage, said),
+                None => visit.done(&home, said),
                 Some(was) => {
                     let undo = Undo {
                         action: format!("{}/role", path(name)),
                         fields: vec![("role".to_owned(), was.as_str().to_owned())],
                     };
-                    visit.done_with_undo(&manage, said, undo)
+                    visit.done_with_undo(&home, said, undo)
                 }
             }
         }
         "rename" => {
             let change = UserChange { name: Some(fields.text("name").to_owned()), ..UserChange::default() };
             app.act(&visit.caller, move |cx| ops::users::update(cx, &who, &change)).await?;
-            visit.done(&manage, "The name is saved.")
+            visit.done(&home, "The name is saved.")
         }
         "deactivate" | "reactivate" => {
             let active = what == "reactivate";
@@ -209,7 +201,7 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             } else {
                 (format!("{name} is deactivated: sessions are over, keys are refused."), "reactivate")
             };
-            visit.done_with_undo(&manage, said, Undo { action: format!("{}/{back}", path(name)), fields: vec![] })
+            visit.done_with_undo(&home, said, Undo { action: format!("{}/{back}", path(name)), fields: vec![] })
         }
         "delete" => {
             if fields.text("sure") != name {

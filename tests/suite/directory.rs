@@ -288,7 +288,7 @@ fn the_last_admin_cannot_be_lost_by_any_path() {
     still_admin(&world);
     // Console: every form on one's own page and on the person's page.
     let root = browser(&world, "root");
-    let page = root.page("/console/users/root/manage").is(200);
+    let page = root.page("/console/users/root").is(200);
     for form in dangerous(&page) {
         for role in ["member", "viewer"] {
             let mut fields = form.fields.clone();
@@ -302,7 +302,7 @@ fn the_last_admin_cannot_be_lost_by_any_path() {
     }
     // A deactivated second admin does not count, an active one does.
     world.server.person("boss", "admin");
-    let reply = root.submit("/console/users/boss/manage", "deactivate", &[]);
+    let reply = root.submit("/console/users/boss", "deactivate", &[]);
     assert!(reply.status < 400, "{reply:?}");
     world.server.cli(&["user", "set-org-role", "root", "member"]).failed(1);
     world.server.cli(&["user", "reactivate", "boss"]).ok();

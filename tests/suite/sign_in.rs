@@ -257,7 +257,7 @@ fn sessions_are_listed_and_revoked_one_by_one() {
     server.person_with_password("mia", "member");
     let (here, there) = (sign_in(&server, "mia"), sign_in(&server, "mia"));
     let other = sign_in(&server, "root");
-    let page = here.page("/console/account/sessions").is(200);
+    let page = here.page("/console/account").is(200);
     let forms = crate::harness::html::forms(&page.body);
     let revoke: Vec<_> = forms.iter().filter(|f| f.action.contains("session")).collect();
     assert!(!revoke.is_empty(), "the page lists sessions: {}", page.text());
@@ -314,7 +314,7 @@ fn a_session_survives_a_restart_and_dies_with_the_person() {
     }
     assert!(signed_in(&browser), "a restart signs nobody out");
     let root = sign_in(&server, "root");
-    let reply = root.submit(&format!("/console/users/{}/manage", mia.username), "deactivate", &[]);
+    let reply = root.submit(&format!("/console/users/{}", mia.username), "deactivate", &[]);
     assert!(reply.status < 400, "{reply:?}");
     for (name, value) in &jar {
         browser.set_cookie(name, value);

@@ -60,7 +60,7 @@ pub struct Account {
     pub teams: Vec<(String, Mark)>,
     /// The tabs.
     pub tabs: Vec<Tab>,
-    /// `profile`, `keys`, `sessions` or `password`.
+    /// `profile`, `keys` or `password`.
     pub tab: &'static str,
     /// Keys.
     pub keys: Vec<KeyRow>,

@@ -120,7 +120,7 @@ pub struct Person {
     pub is_service: bool,
     /// The tabs.
     pub tabs: Vec<Tab>,
-    /// `overview`, `credentials` or `manage`.
+    /// `overview` or `credentials`.
     pub tab: &'static str,
     /// Everything they reach.
     pub reach: Vec<ReachRow>,

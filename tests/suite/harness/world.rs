@@ -195,7 +195,7 @@ pub fn deactivate(admin: &Person, person: &Person) {
     let browser = admin.client.fresh();
     let reply = browser.sign_in(&admin.username, super::PASSWORD);
     assert_eq!(reply.status, 303, "{reply:?}");
-    let page = format!("/console/users/{}/manage", person.username);
+    let page = format!("/console/users/{}", person.username);
     let reply = browser.submit(&page, "deactivate", &[]);
     assert!(matches!(reply.status, 200 | 303), "{reply:?}");
     let reply = person.client.graphql("{ viewer { id } }", json!({}));
