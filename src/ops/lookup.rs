@@ -134,9 +134,12 @@ pub fn entity_name_of<V: Read>(cx: &Cx<V>, project: &Project) -> Result<String> 
     projects::entity_name(cx.view(), project.entity)
 }
 
-/// Who owns a project that the asker may read, and whether the asker may see that person's whole record.
+/// Who owns a project that the asker may read, and whether the asker may see that person's whole record. Nobody for a project
+/// that the asker changed without being able to read it.
 pub fn owner<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Option<(User, bool)>> {
-    let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
+    if !cx.can(Action::ProjectRead, Resource::Project(project.id))? {
+        return Ok(None);
+    }
     let Some(id) = project.owner else { return Ok(None) };
     let Some(user) = cx.view().get(&schema::USERS, &id)? else { return Ok(None) };
     let whole = cx.can(Action::UserRead, Resource::User(id))?;
