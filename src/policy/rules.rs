@@ -180,17 +180,18 @@ fn on_project(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>
     if by_org_role(action, known, chain) {
         return Allow;
     }
-    chain.push(match (entity, role) {
+    let belonging = match (entity, role) {
         (Entity::Person(_), Some(_)) => Step::OwnNamespace,
         (Entity::Person(_), None) => Step::ForeignNamespace,
         (Entity::Team(_), Some(role)) => Step::Member(role),
         (Entity::Team(_), None) => Step::NotMember,
-    });
+    };
+    let Some(role) = role else {
+        return from_outside(action, known, visibility, belonging, chain);
+    };
+    chain.push(belonging);
     chain.push(Step::Visibility(visibility));
     let is_org_admin = known.org_role == OrgRole::Admin;
-    let Some(role) = role else {
-        return from_outside(action, known, visibility, is_org_admin, chain);
-    };
     let restricted = visibility == Visibility::Restricted;
     if action == Action::ProjectJoin {
         return joining(known, role, restricted && !invited, chain);
@@ -226,19 +227,23 @@ fn opens(visibility: Visibility, action: Action) -> bool {
     }
 }
 
-/// A project seen by somebody who is not in its team.
+/// A project seen by somebody who is not in its team, or not the owner of its namespace (`belonging` says which).
 fn from_outside(
     action: Action,
     known: Known,
     visibility: Visibility,
-    is_org_admin: bool,
+    belonging: Step,
     chain: &mut Vec<Step>,
 ) -> Verdict {
-    let visible = matches!(visibility, Visibility::Open | Visibility::Public);
-    if !opens(visibility, action) {
+    if !matches!(visibility, Visibility::Open | Visibility::Public) {
         // The last step is the denial's sentence; outside a closed project the missing membership says it best.
-        chain.push(if visible { Step::VisibilityLacks(visibility) } else { Step::NotMember });
-        return if visible || is_org_admin { Refuse } else { Hide };
+        chain.extend([Step::Visibility(visibility), belonging]);
+        return if known.org_role == OrgRole::Admin { Refuse } else { Hide };
+    }
+    chain.extend([belonging, Step::Visibility(visibility)]);
+    if !opens(visibility, action) {
+        chain.push(Step::VisibilityLacks(visibility));
+        return Refuse;
     }
     if action.writes() && known.org_role == OrgRole::Viewer {
         chain.push(Step::OrgViewerReadsOnly);
