@@ -44,6 +44,8 @@ pub struct App {
     pub base_url: String,
     environment: Environment,
     calls: AtomicU32,
+    /// A random number of this start.
+    boot: u32,
     throttle: Throttle,
     denials: Denials,
     uses: Uses,
@@ -92,6 +94,7 @@ impl App {
     /// Starts the instance: makes the first organization in an empty store, reads the saved settings.
     pub fn start(parts: Parts) -> Result<App> {
         let (now, entropy) = (parts.clock.now(), 0);
+        let boot = u32::from_be_bytes(parts.random.bytes::<4>()?);
         let org = parts.org;
         parts.store.write_blocking(move |tx| ops::bootstrap::first_start(tx, &org, now, entropy))?;
         let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
@@ -104,6 +107,7 @@ impl App {
             base_url: parts.base_url,
             environment: parts.environment,
             calls: AtomicU32::new(1),
+            boot,
             throttle: Throttle::default(),
             denials: Denials::default(),
             uses: Uses::default(),
@@ -111,20 +115,20 @@ impl App {
         })
     }
 
-    fn env(&self) -> Result<Env> {
-        Ok(Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.entropy()? })
+    fn env(&self) -> Env {
+        Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.entropy() }
     }
 
-    /// 32 bits of a count, 32 random ones, and 16 for the events of one use-case.
-    fn entropy(&self) -> Result<u128> {
+    /// 32 bits of a count, 32 random ones of this start, and 16 for the events of one use-case: unique without asking the
+    /// operating system at every request.
+    fn entropy(&self) -> u128 {
         let count = self.calls.fetch_add(1, Ordering::Relaxed);
-        let random = u32::from_be_bytes(self.random.bytes::<4>()?);
-        Ok((u128::from(count) << 48) | (u128::from(random) << 16))
+        (u128::from(count) << 48) | (u128::from(self.boot) << 16)
     }
 
     /// A reading use-case over one snapshot, on the calling thread.
     pub fn ask<T>(&self, who: &Caller, f: impl FnOnce(&Asking) -> Result<T>) -> Result<T> {
-        let env = self.env()?;
+        let env = self.env();
         self.store.read(|view| {
             let cx = Cx::new(view, who, &env);
             let outcome = f(&cx);
@@ -141,7 +145,7 @@ impl App {
         who: &Caller,
         f: impl Fn(&mut Acting) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (env, who, refused) = (self.env()?, who.clone(), Arc::new(Mutex::new(None)));
+        let (env, who, refused) = (self.env(), who.clone(), Arc::new(Mutex::new(None)));
         let refusal = Arc::clone(&refused);
         let outcome = self
             .store
@@ -316,7 +320,7 @@ impl App {
     fn failed_sign_in(&self, user: Option<&User>, cause: &str, who: &Caller) -> Result<Event> {
         let now = self.clock.now();
         Ok(Event {
-            id: EventId::new(now, self.entropy()?),
+            id: EventId::new(now, self.entropy()),
             at: now,
             org: user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org),
             actor: Named::new("anonymous", "", ""),

@@ -29,10 +29,17 @@ const HEADER_MAX: usize = 8_192;
 pub fn origin(request: &HttpRequest) -> Origin {
     let context = context(request);
     let agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    Origin {
-        ip: context.client.to_string(),
-        agent: agent.chars().take(AGENT_MAX).collect(),
-        request: context.id.to_string(),
+    Origin { ip: context.client.to_string(), agent: cut(agent).to_owned(), request: context.id.to_string() }
+}
+
+/// The first [`AGENT_MAX`] characters.
+fn cut(agent: &str) -> &str {
+    if agent.len() <= AGENT_MAX {
+        return agent;
+    }
+    match agent.char_indices().nth(AGENT_MAX) {
+        Some((end, _)) => &agent[..end],
+        None => agent,
     }
 }
 

@@ -206,6 +206,8 @@ static SECURITY: [(HeaderName, HeaderValue); 7] = [
     (header::CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surface, id: RequestId, started: Instant) {
     let status = response.status();
     if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -213,6 +215,8 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
+    // Room for all at once, else the map grows and moves three times.
+    headers.reserve(SECURITY.len() + 4);
     for (name, value) in &SECURITY {
         headers.insert(name.clone(), value.clone());
     }
@@ -223,7 +227,7 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if let Ok(value) = HeaderValue::from_maybe_shared(actix_web::web::Bytes::from(id.to_string())) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
+        headers.insert(REQUEST_ID.clone(), value);
     }
     let took = started.elapsed();
     outer.metrics.observe(surface, status, took);

@@ -30,10 +30,10 @@ use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Result};
 use crate::meter::{self, Meter};
+use crate::model::OrgId;
 use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason};
 use crate::model::role::Action;
 use crate::model::team::HOME;
-use crate::model::{Entity, OrgId};
 use crate::policy::{Actor, Decision, Facts, Resource, Subject, What, Who, decide, facts};
 use crate::store::{Read, Snapshot, Tx, schema};
 use crate::store::{Record, Table};
@@ -82,14 +82,13 @@ pub struct Cx<'a, V> {
     events: Cell<u32>,
 }
 
-/// A positive decision about one action on one resource: the only thing that can write.
+/// A positive decision about one action on one resource: the only thing that can write. It keeps the facts, so that the
+/// chain's sentences are made only for an event that is written: reads, which grant far more often, never need them.
 #[derive(Debug)]
 #[must_use = "a grant that is not recorded leaves a change without its event"]
 pub struct Grant {
-    org: OrgId,
-    action: Action,
-    target: Named,
-    chain: Vec<Reason>,
+    decision: Decision,
+    facts: Facts,
 }
 
 impl<'a, V: Read> Cx<'a, V> {
@@ -159,19 +158,18 @@ impl<'a, V: Read> Cx<'a, V> {
     /// [`Code::Denied`], shown or hidden as the policy says; the refusal is noted for the audit log.
     pub fn allow(&self, action: Action, resource: Resource) -> Result<Grant> {
         let (decision, facts) = self.decide(action, resource)?;
-        self.settle(&decision, &facts, resource)
+        self.settle(decision, facts)
     }
 
     /// Turns a decision into a grant or a noted refusal.
-    fn settle(&self, decision: &Decision, facts: &Facts, resource: Resource) -> Result<Grant> {
-        let (org, target) = (self.org_of(resource)?, named(&facts.what));
-        let chain = decision.reasons(facts);
+    fn settle(&self, decision: Decision, facts: Facts) -> Result<Grant> {
         meter::count(if decision.allowed() { Meter::DecisionsAllowed } else { Meter::DecisionsDenied });
         if decision.allowed() {
-            return Ok(Grant { org, action: decision.action(), target, chain });
+            return Ok(Grant { decision, facts });
         }
+        let (target, chain) = (named(&facts.what), decision.reasons(&facts));
         *self.refusal.borrow_mut() =
-            Some(self.event(org, decision.action().as_str(), target, vec![], chain, Outcome::Denied)?);
+            Some(self.event(facts.org, decision.action().as_str(), target, vec![], chain, Outcome::Denied)?);
         if matches!(facts.who, Who::Anonymous) {
             return Err(Error::new(Code::Unauthenticated, "You are not signed in.")
                 .hint("Sign in, or send an API key as the Basic password or as a Bearer token."));
@@ -179,21 +177,10 @@ impl<'a, V: Read> Cx<'a, V> {
         if !decision.visible() {
             return Err(Error::denied("There is no such thing, or you may not see it.", false));
         }
-        let error = Error::denied(format!("Denied: {}", decision.last(facts)), true);
-        Err(match decision.next_step(facts) {
+        let error = Error::denied(format!("Denied: {}", decision.last(&facts)), true);
+        Err(match decision.next_step(&facts) {
             Some(hint) => error.hint(hint),
             None => error,
-        })
-    }
-
-    fn org_of(&self, resource: Resource) -> Result<OrgId> {
-        Ok(match resource {
-            Resource::Org(id) => id,
-            Resource::Entity(Entity::Team(id)) => self.view.get(&schema::TEAMS, &id)?.map_or(HOME, |t| t.org),
-            Resource::Project(id) => self.view.get(&schema::PROJECTS, &id)?.map_or(HOME, |p| p.org),
-            Resource::User(id) | Resource::Entity(Entity::Person(id)) => {
-                self.view.get(&schema::USERS, &id)?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME)
-            }
         })
     }
 
@@ -260,13 +247,15 @@ impl Acting<'_> {
 
     /// Writes the event of a change and uses the grant up.
     pub(crate) fn record(&mut self, grant: Grant, changes: Vec<Change>) -> Result<()> {
-        let target = grant.target.clone();
+        let target = named(&grant.facts.what);
         self.record_on(grant, target, changes)
     }
 
     /// The same, where the target is what the change made rather than what was asked about.
     pub(crate) fn record_on(&mut self, grant: Grant, target: Named, changes: Vec<Change>) -> Result<()> {
-        let event = self.event(grant.org, grant.action.as_str(), target, changes, grant.chain, Outcome::Done)?;
+        let Grant { decision, facts } = grant;
+        let chain = decision.reasons(&facts);
+        let event = self.event(facts.org, decision.action().as_str(), target, changes, chain, Outcome::Done)?;
         self.write_event(&event)
     }
 

@@ -193,7 +193,7 @@ pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
         if !decision.allowed() || user.org_role(team.org).is_none() {
             continue;
         }
-        let grant = cx.settle(&decision, &facts, on(&team))?;
+        let grant = cx.settle(decision, facts)?;
         let role = capped(user, team.org, invite.role);
         let since_at = cx.now();
         cx.put(&grant, &schema::MEMBERSHIPS, &Membership { team: team.id, user: user.id, role, since_at })?;

@@ -14,6 +14,8 @@ use crate::store::schema;
 /// Everything that can matter for one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
+    /// The organization it is about: the resource's, for a user one that is shared with the asker.
+    pub org: OrgId,
     /// About the asker.
     pub who: Who,
     /// About the resource, seen from the asker.
@@ -143,7 +145,7 @@ pub fn load(view: &impl Read, subject: &Subject, resource: Resource, members_may
         },
         (Actor::User(_) | Actor::Anonymous, _) => Who::Anonymous,
     };
-    Ok(Facts { who, what, members_may_create_teams })
+    Ok(Facts { org, who, what, members_may_create_teams })
 }
 
 fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<(OrgId, What)> {

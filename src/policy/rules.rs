@@ -4,7 +4,7 @@
 //! `model/role.rs`; to change which role applies where, change this file.
 
 use super::Process;
-use super::decision::{Decision, Step};
+use super::decision::{Chain, Decision, Step};
 use super::facts::{Facts, What, Who};
 use crate::model::Entity;
 use crate::model::credential::KeyScope;
@@ -14,7 +14,7 @@ use crate::model::user::Status;
 
 /// The decision on `action` under `facts`. Never fails, never blocks; an empty chain is impossible.
 pub fn decide(facts: &Facts, action: Action) -> Decision {
-    let mut chain = Vec::with_capacity(8);
+    let mut chain = Chain::default();
     let verdict = consult(facts, action, &mut chain);
     let (allowed, visible) = match verdict {
         Verdict::Allow => (true, true),
@@ -41,7 +41,7 @@ struct Known {
     is_service: bool,
 }
 
-fn consult(facts: &Facts, action: Action, chain: &mut Vec<Step>) -> Verdict {
+fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
     let known = match &facts.who {
         Who::Process(process) => {
             let may = match process {
@@ -62,7 +62,7 @@ fn consult(facts: &Facts, action: Action, chain: &mut Vec<Step>) -> Verdict {
             }
             if *scope == KeyScope::ReadOnly && action.writes() {
                 // A narrower credential must not show what the account itself would not be shown.
-                let mut rest = vec![];
+                let mut rest = Chain::default();
                 let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
                 chain.push(Step::CredentialReadsOnly);
                 return if hidden { Hide } else { Refuse };
@@ -86,12 +86,12 @@ fn consult(facts: &Facts, action: Action, chain: &mut Vec<Step>) -> Verdict {
     }
 }
 
-fn wrong_kind(chain: &mut Vec<Step>, verdict: Verdict) -> Verdict {
+fn wrong_kind(chain: &mut Chain, verdict: Verdict) -> Verdict {
     chain.push(Step::WrongKind);
     verdict
 }
 
-fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) -> Verdict {
+fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     if by_org_role(action, known, chain) {
         return Allow;
     }
@@ -107,7 +107,7 @@ fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) ->
     Refuse
 }
 
-fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) -> Verdict {
+fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     let What::User { id, is_service, service_role, shares_org, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
@@ -148,7 +148,7 @@ fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) -
     if known.org_role == OrgRole::Admin { Refuse } else { Hide }
 }
 
-fn on_team(action: Action, known: Known, role: Option<TeamRole>, chain: &mut Vec<Step>) -> Verdict {
+fn on_team(action: Action, known: Known, role: Option<TeamRole>, chain: &mut Chain) -> Verdict {
     if by_org_role(action, known, chain) {
         return Allow;
     }
@@ -160,7 +160,7 @@ fn on_team(action: Action, known: Known, role: Option<TeamRole>, chain: &mut Vec
     by_team_role(action, known, role, chain)
 }
 
-fn on_namespace(action: Action, known: Known, owner: crate::model::UserId, chain: &mut Vec<Step>) -> Verdict {
+fn on_namespace(action: Action, known: Known, owner: crate::model::UserId, chain: &mut Chain) -> Verdict {
     if owner != known.id || known.is_service {
         chain.push(Step::ForeignNamespace);
         return Hide;
@@ -172,7 +172,7 @@ fn on_namespace(action: Action, known: Known, owner: crate::model::UserId, chain
     by_team_role(action, known, TeamRole::Admin, chain)
 }
 
-fn on_project(facts: &Facts, action: Action, known: Known, chain: &mut Vec<Step>) -> Verdict {
+fn on_project(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     let What::Project { entity, visibility, role, invited, owner, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
@@ -233,14 +233,14 @@ fn from_outside(
     known: Known,
     visibility: Visibility,
     belonging: Step,
-    chain: &mut Vec<Step>,
+    chain: &mut Chain,
 ) -> Verdict {
     if !matches!(visibility, Visibility::Open | Visibility::Public) {
         // The last step is the denial's sentence; outside a closed project the missing membership says it best.
-        chain.extend([Step::Visibility(visibility), belonging]);
+        chain.push_all([Step::Visibility(visibility), belonging]);
         return if known.org_role == OrgRole::Admin { Refuse } else { Hide };
     }
-    chain.extend([belonging, Step::Visibility(visibility)]);
+    chain.push_all([belonging, Step::Visibility(visibility)]);
     if !opens(visibility, action) {
         chain.push(Step::VisibilityLacks(visibility));
         return Refuse;
@@ -253,7 +253,7 @@ fn from_outside(
     Allow
 }
 
-fn joining(known: Known, role: TeamRole, closed: bool, chain: &mut Vec<Step>) -> Verdict {
+fn joining(known: Known, role: TeamRole, closed: bool, chain: &mut Chain) -> Verdict {
     if !closed {
         chain.push(Step::NothingToJoin);
         return Refuse;
@@ -268,7 +268,7 @@ fn joining(known: Known, role: TeamRole, closed: bool, chain: &mut Vec<Step>) ->
 
 /// Whether the organization role holds the action by itself. Service accounts learn where they are and carry no other
 /// power of an organization role.
-fn by_org_role(action: Action, known: Known, chain: &mut Vec<Step>) -> bool {
+fn by_org_role(action: Action, known: Known, chain: &mut Chain) -> bool {
     let fit = !known.is_service || action == Action::OrganizationRead;
     let holds = fit && action.org_roles().contains(&known.org_role);
     if holds {
@@ -278,7 +278,7 @@ fn by_org_role(action: Action, known: Known, chain: &mut Vec<Step>) -> bool {
 }
 
 /// The team role's word on the action, under the cap of the organization role viewer.
-fn by_team_role(action: Action, known: Known, role: TeamRole, chain: &mut Vec<Step>) -> Verdict {
+fn by_team_role(action: Action, known: Known, role: TeamRole, chain: &mut Chain) -> Verdict {
     if action.writes() && known.org_role == OrgRole::Viewer {
         chain.push(Step::OrgViewerReadsOnly);
         return Refuse;

@@ -40,7 +40,7 @@ fn project(visibility: Visibility, role: Option<TeamRole>, invited: bool) -> Wha
 }
 
 fn facts(who: Who, what: What) -> Facts {
-    Facts { who, what, members_may_create_teams: false }
+    Facts { org: OrgId(1), who, what, members_may_create_teams: false }
 }
 
 /// Every persona on every kind of resource, one line per action: `+` allowed, `-` refused, `.` hidden.
@@ -295,7 +295,7 @@ proptest! {
 
     #[test]
     fn both_evaluators_agree(who in any_who(), what in any_what(), action in any_action(), setting in any::<bool>()) {
-        let facts = Facts { who, what, members_may_create_teams: setting };
+        let facts = Facts { org: OrgId(1), who, what, members_may_create_teams: setting };
         prop_assert_eq!(decide(&facts, action).allowed(), reference(&facts, action), "{:?} {}", facts, action.as_str());
     }
 
@@ -340,7 +340,7 @@ proptest! {
 
     #[test]
     fn a_read_only_key_shows_nothing_more(who in any_who(), what in any_what(), action in any_action()) {
-        let full = Facts { who, what, members_may_create_teams: false }.with_full_scope();
+        let full = Facts { org: OrgId(1), who, what, members_may_create_teams: false }.with_full_scope();
         let mut narrow = full.clone();
         if let Who::User { scope, .. } = &mut narrow.who {
             *scope = KeyScope::ReadOnly;

@@ -1,0 +1,150 @@
+//! What redb alone makes of the rows that creating a user writes: the very rows are recorded at the store's seam, then put
+//! into a bare database in groups, one fsync each. No HTTP, no policy, no encoding, no threads.
+
+use crate::rig;
+use actix_web::web;
+use bailiwick::app::App;
+use bailiwick::model::role::OrgRole;
+use bailiwick::ops::Caller;
+use bailiwick::ops::users::{self, NewUser};
+use bailiwick::policy::Process;
+use bailiwick::store::engine::{Batch, Commit, CommitError, Engine, EngineError, Order, View, Visit};
+use bailiwick::store::memory::Memory;
+use bailiwick::store::{Store, schema};
+use parking_lot::Mutex;
+use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
+/// Users that share one fsync.
+pub const GROUP: usize = 64;
+
+/// The engine in memory, keeping every batch that is committed.
+#[derive(Clone, Default)]
+struct Recorder {
+    inner: Memory,
+    batches: Arc<Mutex<Vec<Batch>>>,
+}
+
+struct Recording {
+    inner: Box<dyn Commit>,
+    batches: Arc<Mutex<Vec<Batch>>>,
+}
+
+impl Engine for Recorder {
+    fn view(&self) -> Result<Box<dyn View>, EngineError> {
+        self.inner.view()
+    }
+    fn begin(&self) -> Result<Box<dyn Commit>, EngineError> {
+        Ok(Box::new(Recording { inner: self.inner.begin()?, batches: self.batches.clone() }))
+    }
+}
+
+impl View for Recording {
+    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
+        self.inner.get(key, found)
+    }
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
+        self.inner.scan(from, to, order, visit)
+    }
+}
+
+impl Commit for Recording {
+    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError> {
+        self.batches.lock().push(batch.clone());
+        self.inner.commit(batch)
+    }
+}
+
+/// The rows of one created user, and those of its audit event among them.
+pub type UserRows = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The rows that each of `n` created users writes, numbered from `first`.
+pub fn rows_of_users(first: u64, n: u64) -> Vec<UserRows> {
+    let recorder = Recorder::default();
+    let app = rig::instance(Store::open(Arc::new(recorder.clone()), &schema::SCHEMA).unwrap());
+    recorder.batches.lock().clear();
+    create_users(&app, first, n, 1);
+    app.stop();
+    let batches = std::mem::take(&mut *recorder.batches.lock());
+    let rows = |batch: Batch| batch.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    batches.into_iter().map(rows).collect()
+}
+
+/// Creates users through the use-case, `at_once` in each transaction.
+pub fn create_users(app: &web::Data<App>, first: u64, n: u64, at_once: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shell = Caller::process(Process::Shell);
+    for from in (first..first + n).step_by(at_once as usize) {
+        let until = (from + at_once).min(first + n);
+        let all = app.act(&shell, move |cx| {
+            for number in from..until {
+                let new = NewUser {
+                    email: format!("person{number:07}@example.org"),
+                    username: None,
+                    name: String::new(),
+                    role: Some(OrgRole::Member),
+                    password_hash: None,
+                };
+                users::create(cx, &new)?;
+            }
+            Ok(())
+        });
+        runtime.block_on(all).unwrap();
+    }
+}
+
+/// Whether a row belongs to the audit log: events, and their two indexes.
+pub fn is_audit(key: &[u8]) -> bool {
+    matches!(key, [0x06 | 0x86, ..])
+}
+
+/// A bare database with our table.
+pub struct Bare {
+    database: Database,
+}
+
+impl Bare {
+    pub fn create(path: &Path) -> Bare {
+        let mut builder = Database::builder();
+        builder.set_cache_size(64 * 1024 * 1024);
+        let database = builder.create(path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(ROWS).unwrap();
+        transaction.commit().unwrap();
+        Bare { database }
+    }
+
+    /// Puts `users` in, [`GROUP`] to a commit; users per second.
+    pub fn commit_in_groups(&self, users: &[UserRows], group: usize) -> f64 {
+        let started = Instant::now();
+        for group in users.chunks(group) {
+            let mut transaction = self.database.begin_write().unwrap();
+            transaction.set_durability(Durability::Immediate).unwrap();
+            {
+                let mut table = transaction.open_table(ROWS).unwrap();
+                for (key, value) in group.iter().flatten() {
+                    table.insert(key.as_slice(), value.as_slice()).unwrap();
+                }
+            }
+            transaction.commit().unwrap();
+        }
+        users.len() as f64 / started.elapsed().max(Duration::from_micros(1)).as_secs_f64()
+    }
+
+    /// Bytes of the pages in use.
+    pub fn bytes_used(&self) -> u64 {
+        let transaction = self.database.begin_write().unwrap();
+        let stats = transaction.stats().unwrap();
+        transaction.abort().unwrap();
+        stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes()
+    }
+
+    /// Rows stored.
+    pub fn rows(&self) -> u64 {
+        use redb::ReadableTableMetadata;
+        self.database.begin_read().unwrap().open_table(ROWS).unwrap().len().unwrap()
+    }
+}

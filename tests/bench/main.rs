@@ -1,0 +1,52 @@
+//! How fast, how small, and against what: every figure stands beside a limit or a peer measured in the same run, because
+//! absolute figures say more about the machine and its minute than about the program.
+//!
+//! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
+//! `decision`, `writes`, `sign-in`, `start`. It needs `wrk` (Debian). Close other work first: the load line at the end says
+//! how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and speaks to a person"
+)]
+
+mod casbin_peer;
+mod cedar_peer;
+mod decision;
+mod limit;
+mod reads;
+mod report;
+mod rig;
+mod sign_in;
+mod start;
+mod world;
+mod writes;
+mod wrk;
+
+use report::Report;
+
+type Part = (&'static str, fn(&mut Report));
+
+const PARTS: [Part; 5] = [
+    ("start", start::measure),
+    ("decision", decision::measure),
+    ("reads", reads::measure),
+    ("writes", writes::measure),
+    ("sign-in", sign_in::measure),
+];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let unknown = wanted.iter().find(|w| PARTS.iter().all(|(name, _)| name != w));
+    assert!(unknown.is_none(), "there is no part {unknown:?}; there are {:?}", PARTS.map(|(name, _)| name));
+    let mut report = Report::new();
+    for (name, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            println!("-- {name}");
+            measure(&mut report);
+        }
+    }
+    report.print();
+}

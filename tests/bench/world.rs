@@ -1,0 +1,215 @@
+//! The people and projects that reads and decisions are measured on: 10,000 users in two of 500 teams each, 5,000 projects
+//! of every visibility. Rows are written straight into the tables, since how they came there is not what is measured.
+
+use bailiwick::error::Error;
+use bailiwick::model::credential::{ApiKey, KEY_ID_LEN, KeyScope};
+use bailiwick::model::project::{Project, ProjectMember, Visibility};
+use bailiwick::model::role::{Action, Level, OrgRole, TeamRole};
+use bailiwick::model::team::{HOME, Membership, Team};
+use bailiwick::model::user::{Email, OrgMembership, Status, User, UserKind};
+use bailiwick::model::{Entity, ProjectId, TeamId, UserId};
+use bailiwick::store::{Store, Tx, schema};
+use std::collections::{HashMap, HashSet};
+
+pub const USERS: u64 = 10_000;
+pub const TEAMS: u64 = 500;
+pub const PROJECTS: u64 = 5_000;
+const AT: i64 = 1_790_000_000_000;
+
+/// One question to the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    pub user: UserId,
+    pub project: ProjectId,
+    pub action: Action,
+}
+
+/// The facts, as the peers are fed with them.
+pub struct World {
+    pub users: Vec<User>,
+    pub teams: Vec<Team>,
+    pub projects: Vec<Project>,
+    pub roles: HashMap<(TeamId, UserId), TeamRole>,
+    pub invited: HashSet<(ProjectId, UserId)>,
+}
+
+impl World {
+    /// Writes the world into an empty store of a started instance.
+    pub fn build(store: &Store) -> World {
+        let world = World::imagine();
+        let pieces = world.users.chunks(500).map(<[User]>::to_vec);
+        for piece in pieces {
+            write(store, move |tx| {
+                for user in &piece {
+                    tx.next_id(schema::ENTITY_IDS)?;
+                    tx.put(&schema::USERS, user)?;
+                }
+                Ok(())
+            });
+        }
+        let teams = world.teams.clone();
+        write(store, move |tx| {
+            for team in &teams {
+                tx.next_id(schema::ENTITY_IDS)?;
+                tx.put(&schema::TEAMS, team)?;
+            }
+            Ok(())
+        });
+        let mut memberships: Vec<_> = world.roles.iter().map(|((t, u), r)| (*t, *u, *r)).collect();
+        memberships.sort_by_key(|(t, u, _)| (*t, *u));
+        for piece in memberships.chunks(2_000).map(<[_]>::to_vec) {
+            write(store, move |tx| {
+                for (team, user, role) in &piece {
+                    let membership = Membership { team: *team, user: *user, role: *role, since_at: AT };
+                    tx.put(&schema::MEMBERSHIPS, &membership)?;
+                }
+                Ok(())
+            });
+        }
+        for piece in world.projects.chunks(1_000).map(<[Project]>::to_vec) {
+            write(store, move |tx| {
+                for project in &piece {
+                    tx.next_id(schema::PROJECT_IDS)?;
+                    tx.put(&schema::PROJECTS, project)?;
+                }
+                Ok(())
+            });
+        }
+        let mut invited: Vec<_> = world.invited.iter().copied().collect();
+        invited.sort_unstable();
+        for piece in invited.chunks(2_000).map(<[_]>::to_vec) {
+            write(store, move |tx| {
+                for (project, user) in &piece {
+                    let member = ProjectMember { project: *project, user: *user, since_at: AT };
+                    tx.put(&schema::PROJECT_MEMBERS, &member)?;
+                }
+                Ok(())
+            });
+        }
+        world
+    }
+
+    fn imagine() -> World {
+        let user = |n: u64| User {
+            id: UserId(n),
+            kind: UserKind::Person,
+            username: format!("user-{n:05}"),
+            name: format!("User Number {n}"),
+            emails: vec![Email { address: format!("user-{n:05}@example.org"), verified: true }],
+            status: if n % 97 == 5 { Status::Deactivated } else { Status::Active },
+            orgs: vec![OrgMembership {
+                org: HOME,
+                role: match n {
+                    1 | 2 => OrgRole::Admin,
+                    _ if n % 50 == 7 => OrgRole::Viewer,
+                    _ => OrgRole::Member,
+                },
+            }],
+            default_team: None,
+            created_at: AT,
+            version: 1,
+        };
+        let users: Vec<User> = (1..=USERS).map(user).collect();
+        let team = |n: u64| Team {
+            id: TeamId(USERS + n),
+            org: HOME,
+            name: format!("team-{n:03}"),
+            description: String::new(),
+            created_by: Some(UserId(1)),
+            created_at: AT,
+            version: 1,
+        };
+        let teams: Vec<Team> = (1..=TEAMS).map(team).collect();
+        let mut roles = HashMap::new();
+        for n in 0..USERS {
+            for k in 0..2 {
+                let team = TeamId(USERS + 1 + (n / 20 + k * 7) % TEAMS);
+                let role = TeamRole::HUMAN[((n + k) % 3) as usize];
+                roles.entry((team, UserId(n + 1))).or_insert(role);
+            }
+        }
+        let member = |team: u64, n: u64| UserId(1 + (team * 20 + n % 20) % USERS);
+        let mut invited = HashSet::new();
+        let mut projects = Vec::new();
+        for n in 0..PROJECTS {
+            let (team, id) = (n % TEAMS, ProjectId(n + 1));
+            let visibility = Visibility::ALL[(n / TEAMS % 4) as usize];
+            if visibility == Visibility::Restricted {
+                invited.extend((0..8).map(|k| (id, member(team, n / TEAMS + k * 2))));
+            }
+            projects.push(Project {
+                id,
+                org: HOME,
+                entity: Entity::Team(TeamId(USERS + 1 + team)),
+                name: format!("project-{n:04}"),
+                visibility,
+                owner: Some(member(team, n / TEAMS)),
+                description: String::new(),
+                created_at: AT,
+                version: 1,
+            });
+        }
+        World { users, teams, projects, roles, invited }
+    }
+
+    /// Repeatable questions about projects: half from anybody, half from the project's team; every action on projects.
+    pub fn queries(&self, n: usize) -> Vec<Query> {
+        let actions: Vec<Action> = Action::ALL.iter().copied().filter(|a| a.level() == Level::Project).collect();
+        let mut x = 12_345u64;
+        let mut draw = move |below: u64| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (x >> 33) % below
+        };
+        let query = |_| {
+            let project = draw(PROJECTS);
+            let user = match draw(2) {
+                0 => draw(USERS),
+                _ => (project % TEAMS * 20 + draw(20)) % USERS,
+            };
+            Query {
+                user: UserId(user + 1),
+                project: ProjectId(project + 1),
+                action: actions[draw(actions.len() as u64) as usize],
+            }
+        };
+        (0..n).map(query).collect()
+    }
+
+    pub fn user(&self, id: UserId) -> &User {
+        &self.users[id.0 as usize - 1]
+    }
+
+    pub fn project(&self, id: ProjectId) -> &Project {
+        &self.projects[id.0 as usize - 1]
+    }
+}
+
+/// The team of a project of this world.
+pub fn team_of(project: &Project) -> TeamId {
+    match project.entity {
+        Entity::Team(team) => team,
+        Entity::Person(_) => unreachable!("this world has projects of teams only"),
+    }
+}
+
+/// Gives `user` the API key `secret`.
+pub fn give_key(store: &Store, user: UserId, secret: &str) {
+    let key = ApiKey {
+        id: secret[..KEY_ID_LEN].to_owned(),
+        owner: user,
+        name: "bench".to_owned(),
+        hash: bailiwick::crypto::hex(&bailiwick::crypto::sha256(secret.as_bytes())),
+        scope: KeyScope::Full,
+        created_at: AT,
+        expires_at: None,
+    };
+    write(store, move |tx| tx.put(&schema::API_KEYS, &key));
+}
+
+fn write(store: &Store, f: impl Fn(&mut Tx) -> Result<(), Error> + Send + 'static) {
+    let noted = move |tx: &mut Tx| {
+        tx.note_event();
+        f(tx)
+    };
+    store.write_blocking(noted).unwrap();
+}
