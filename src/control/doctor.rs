@@ -14,7 +14,7 @@ use std::path::Path;
 /// Certificates with less time left are a finding.
 const CERTIFICATE_WARNING: Millis = 14 * DAY;
 /// Less free room than this is a finding, in bytes.
-const ROOM: u64 = 64 * 1024 * 1024;
+const ROOM: u64 = 16 * 1024 * 1024;
 
 /// Examines the installation.
 pub async fn examine(app: &App, config: &Config) -> Result<Answer> {

@@ -2,7 +2,7 @@
 //! the surface's format, security headers, metrics and the access log. It is on the hot path of every authorized read,
 //! so it allocates next to nothing. It knows no rules and reads no credential; see `auth.rs` for those.
 
-use super::body::Bounded;
+use super::body::Bounds;
 use super::metrics::Surface;
 use super::{Outer, reply};
 use crate::error::{Code, Error};
@@ -112,18 +112,26 @@ where
         let id = outer.ids.draw();
         let surface = reply::surface(request.path());
         let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.ip().to_canonical());
+        let body = match request.take_payload() {
+            Payload::None => None,
+            payload => {
+                let (bounds, bounded) = Bounds::new(payload);
+                request.set_payload(Payload::Stream { payload: Box::pin(bounded) });
+                Some(bounds)
+            }
+        };
         if let Err(error) = admit(&outer, &mut request, peer, id) {
             let response = reply::render(surface, &error, id);
             let mut response = request.into_response(response);
             finish(&outer, &mut response, surface, id, started);
-            return Box::pin(ready(Ok(response)));
+            return Box::pin(ready(Ok(outlive(response, body))));
         }
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;
             let mut response = in_format(response, surface, id);
             finish(&outer, &mut response, surface, id, started);
-            Ok(response)
+            Ok(outlive(response, body))
         })
     }
 }
@@ -149,20 +157,20 @@ fn admit(outer: &Outer, request: &mut ServiceRequest, peer: IpAddr, id: RequestI
         // The encoder leaves the body out by what it read from the wire, so handlers need to know GET only.
         request.head_mut().method = Method::GET;
     }
-    let has_body = request.method() != Method::GET;
     if let Some(length) = request.headers().get(header::CONTENT_LENGTH) {
         let length = length.to_str().ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
         if length > super::BODY_LIMIT as u64 {
             return Err(reply::too_large());
         }
     }
-    if has_body {
-        match request.take_payload() {
-            Payload::None => {}
-            payload => request.set_payload(Payload::Stream { payload: Box::pin(Bounded::new(payload)) }),
-        }
-    }
     Ok(())
+}
+
+fn outlive(response: ServiceResponse<BoxBody>, body: Option<Bounds>) -> ServiceResponse<BoxBody> {
+    match body {
+        Some(bounds) => response.map_body(|_, answer| bounds.outlive(answer)),
+        None => response,
+    }
 }
 
 /// An answer that carries an error, or that the router made without a body, in the format of its surface.
