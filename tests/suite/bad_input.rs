@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
-use std::time::Instant;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const CREATE: &str = "mutation($email: String!) { createUser(input: {email: $email}) { user { id username email } } }";
@@ -120,16 +119,18 @@ fn oversized_bodies_are_refused_before_they_are_read() {
     let mut first = [0; 12];
     tcp.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 413");
-    // In chunks without end: answered at the limit, and cut off after a moment in which the client can read the answer.
+    // In chunks without end: answered at the limit, while the client still sends.
     let mut tcp = TcpStream::connect(server.address()).unwrap();
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(tcp, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n").unwrap();
     write!(tcp, "Transfer-Encoding: chunked\r\n\r\n").unwrap();
     let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
-    let until = Instant::now() + PATIENCE;
-    while tcp.write_all(chunk.as_bytes()).is_ok() {
-        assert!(Instant::now() < until, "the connection swallows a body without end");
+    for _ in 0..64 {
+        tcp.write_all(chunk.as_bytes()).unwrap();
     }
+    let mut first = [0; 12];
+    tcp.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = format!("username={}&password=x", "a".repeat(3 << 20));
     let reply = server.anonymous().send("POST", "/login", &form, Some(body.as_bytes()));
@@ -190,7 +191,7 @@ fn values_that_break_a_rule_are_refused_with_the_rule() {
     }
     // Words that are addresses of our own cannot be teams, or their pages could not be reached.
     for word in
-        ["login", "logout", "setup", "graphql", "admin", "assets", "healthz", "metrics", "scim", "audit", "people"]
+        ["login", "logout", "setup", "graphql", "admin", "assets", "healthz", "metrics", "scim", "console", "authorize"]
     {
         graphql_refusal(word, &admin.create_team(word, None));
     }

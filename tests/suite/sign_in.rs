@@ -198,9 +198,9 @@ fn a_failed_sign_in_does_not_tell_who_exists() {
         }
     }
     assert!(sentences.iter().all(|s| *s == sentences[0] && (400..500).contains(&s.0)), "{sentences:#?}");
-    let (min, max) = (fastest.iter().min().unwrap(), fastest.iter().max().unwrap());
-    // Without the hash an answer takes a twentieth; the factor leaves room for a busy machine.
-    assert!(*max < *min * 3, "same work for everyone: {fastest:?}");
+    // An answer that skips the hash takes a millisecond or two; one that does the work cannot be that fast.
+    let floor = Duration::from_millis(5);
+    assert!(fastest.iter().all(|took| *took > floor), "the work is done for everyone: {fastest:?}");
 }
 
 #[test]

@@ -39,14 +39,16 @@ step("delete_member", lambda: [m for m in api.team(team_name).members if m.usern
 step("members_after", lambda: [member(m) for m in api.team(team_name).members])
 step("team_unknown", lambda: api.team("no-such-team"))
 
-# Projects. An administrator of the organization is in no team by that: joining one is a change on the record.
-step("join", lambda: team.invite(api.viewer.username))
-step("create_project", lambda: api.create_project(project, team_name))
-step("create_project_2", lambda: api.create_project(project + "-2", team_name))
-step("projects", lambda: sorted(p.name for p in api.projects(team_name)))
-step("project", lambda: (lambda p: {"name": p.name, "entity": p.entity, "id": getattr(p, "id", None) if newest else "not fetched"})(
-    api.project(project, team_name)))
-step("project_unknown", lambda: api.project("no-such-project", team_name).id)
+# Projects, in a team of one's own: an administrator does not see into the projects of others.
+own = team_name + "-own"
+step("create_own_team", lambda: [member(m) for m in api.create_team(own).members])
+step("create_project", lambda: api.create_project(project, own))
+step("create_project_2", lambda: api.create_project(project + "-2", own))
+step("projects", lambda: sorted(p.name for p in api.projects(own)))
+step("project", lambda: (lambda p: {"name": p.name, "entity": p.entity})(api.project(project, own)))
+if newest:  # the old SDK asks for a project only when its runs are read
+    step("project_unknown", lambda: api.project("no-such-project", own).id)
+step("create_project_elsewhere", lambda: api.create_project(project, team_name))
 
 # Keys: the name is the public part, the secret is shown by its maker alone.
 viewer = api.viewer

@@ -16,7 +16,8 @@ team = step("team", lambda: api.team(team_name))
 step("members", lambda: [member(m) for m in team.members])
 step("projects", lambda: [p.name for p in api.projects(team_name)])
 step("project", lambda: api.project(task["project"], team_name).id)
-step("create_project", lambda: api.create_project("intrusion", team_name))
+if not task["inside"]:
+    step("create_project", lambda: api.create_project("intrusion", team_name))
 if team is not None:
     step("invite", lambda: team.invite(task["me_too"], admin=True))
     step("create_service_account", lambda: team.create_service_account("intruder"))
