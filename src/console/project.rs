@@ -62,7 +62,7 @@ fn page(
         let columns =
             vec![Column::by("Person", "name"), Column::plain("As"), Column::plain("Through"), Column::quiet("Actions")];
         let mut list = super::list_from(query, &format!("{base}/access"), "people", columns, "name");
-        let access = if tab == "access" { rows(visit, &mut list, &reading, &found, &why) } else { vec![] };
+        let access = if tab == "access" { rows(cx, visit, &mut list, &reading, &found, &why)? } else { vec![] };
         let wanted =
             query.optional("to").and_then(|to| Visibility::parse(&to).ok()).filter(|to| *to != found.visibility);
         let preview = match wanted.filter(|_| can_change && tab == "access") {
@@ -81,7 +81,7 @@ fn page(
         invite.list = "people";
         Ok(Project {
             frame: Frame { team: team.clone(), ..visit.frame(found.name.clone(), Section::Projects) }
-                .crumb(team.clone(), format!("/{team}"))
+                .crumb(team.clone(), if knows_team { format!("/{team}") } else { String::new() })
                 .crumb(found.name.clone(), ""),
             about: found.description.clone(),
             visibility: Mark::visibility(found.visibility.as_str()),
@@ -113,12 +113,13 @@ fn page(
 }
 
 fn rows(
+    cx: &Asking,
     visit: &Visit,
     list: &mut List,
     reading: &[&Reacher],
     found: &project::Project,
     why: &dyn Fn(&str, &str) -> String,
-) -> Vec<AccessRow> {
+) -> Result<Vec<AccessRow>> {
     let q = list.q.to_lowercase();
     let mut rows: Vec<AccessRow> = reading
         .iter()
@@ -136,13 +137,19 @@ fn rows(
             } else {
                 String::new()
             },
+            linked: false,
             invited: r.invited && found.visibility == Visibility::Restricted,
         })
         .collect();
     if list.sort.starts_with('-') {
         rows.reverse();
     }
-    list.cut(rows)
+    let mut rows = list.cut(rows);
+    for row in &mut rows {
+        let id = reading.iter().find(|r| r.user.username == row.username).map(|r| r.user.id);
+        row.linked = id.map_or(Ok(false), |id| cx.can(Action::UserRead, Resource::User(id)))?;
+    }
+    Ok(rows)
 }
 
 fn drawing(
@@ -189,7 +196,7 @@ fn drawing(
             1 => "1 account".to_owned(),
             n => format!("{n} accounts"),
         };
-        ways.push(way(&format!("Service accounts of {team}"), note(what), machines > 0));
+        ways.push(way(&format!("Service accounts of {team}"), note(what), machines > 0 || !knows_team));
     }
     let mark = Mark::visibility(visibility.as_str()).label;
     let reached = humans + machines;

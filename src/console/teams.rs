@@ -164,7 +164,8 @@ pub fn page(
             match member {
                 Member::User { user, membership } => {
                     let into = if user.is_service() { &mut services } else { &mut members };
-                    into.push(member_row(visit, &team, user, membership, &may));
+                    let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
+                    into.push(member_row(visit, &team, (user, linked), membership, &may));
                 }
                 Member::Invited(invite) => invites.push(InviteRow {
                     id: invite.id.0.to_string(),
@@ -266,7 +267,7 @@ fn member_columns() -> Vec<Column> {
 fn member_row(
     visit: &Visit,
     team: &team::Team,
-    user: &crate::model::user::User,
+    (user, linked): (&crate::model::user::User, bool),
     membership: &team::Membership,
     may: &Powers,
 ) -> MemberRow {
@@ -285,6 +286,7 @@ fn member_row(
             String::new()
         },
         can_remove: may.remove,
+        linked,
         since_at: membership.since_at,
     }
 }

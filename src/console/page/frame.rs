@@ -106,6 +106,12 @@ impl Frame {
         [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")]
     }
 
+    /// Whether the asker can open the page of that team or namespace; a link that leads to nothing is worse than a word.
+    #[must_use]
+    pub fn knows(&self, team: &str) -> bool {
+        self.is_admin || self.teams.iter().any(|t| t == team) || self.who.as_ref().is_some_and(|w| w.username == team)
+    }
+
     /// Whether this page belongs to that team.
     #[must_use]
     pub fn at_team(&self, team: &str) -> bool {
@@ -120,9 +126,9 @@ impl Frame {
             item("/", "Home", "home", Section::Home),
             item("/console/projects", "Projects", "projects", Section::Projects),
             item("/console/teams", "Teams", "teams", Section::Teams),
-            item("/console/users", "People", "person", Section::People),
         ];
         if self.is_admin {
+            items.push(item("/console/users", "People", "person", Section::People));
             items.push(item("/console/audit", "Audit", "audit", Section::Audit));
             items.push(item("/console/settings", "Settings", "settings", Section::Settings));
         }

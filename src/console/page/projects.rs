@@ -66,6 +66,8 @@ pub struct AccessRow {
     pub through: String,
     /// The reasons.
     pub why: String,
+    /// Whether the asker may open the account's page.
+    pub linked: bool,
     /// Whether an invitation made it, which can be taken back.
     pub invited: bool,
 }

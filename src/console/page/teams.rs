@@ -71,6 +71,8 @@ pub struct MemberRow {
     pub why: String,
     /// Whether the asker may remove this member.
     pub can_remove: bool,
+    /// Whether the asker may open the account's page.
+    pub linked: bool,
     /// Since when, to sort by.
     pub since_at: i64,
 }
