@@ -32,6 +32,7 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     for name in config.unknown_variables() {
         tracing::warn!("the environment variable {name} means nothing to this version; is it a typing mistake?");
     }
+    allow_many_files();
     let listener = http::bind(&config).map_err(|error| match control::is_answering(&config.control_socket()) {
         true => Error::new(Code::Busy, format!("A server runs on {} already.", config.data_dir.display()))
             .hint("Stop it first, or name another data directory and another address."),
@@ -112,6 +113,18 @@ async fn keep_house(app: web::Data<App>) {
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
         app.tick();
+    }
+}
+
+/// Raises the number of open files to what the system allows: each connection is one, and shells start us with few.
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(e) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!("the limit of open files stays as it is: {e}");
+        }
     }
 }
 

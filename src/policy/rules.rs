@@ -228,13 +228,7 @@ fn opens(visibility: Visibility, action: Action) -> bool {
 }
 
 /// A project seen by somebody who is not in its team, or not the owner of its namespace (`belonging` says which).
-fn from_outside(
-    action: Action,
-    known: Known,
-    visibility: Visibility,
-    belonging: Step,
-    chain: &mut Chain,
-) -> Verdict {
+fn from_outside(action: Action, known: Known, visibility: Visibility, belonging: Step, chain: &mut Chain) -> Verdict {
     if !matches!(visibility, Visibility::Open | Visibility::Public) {
         // The last step is the denial's sentence; outside a closed project the missing membership says it best.
         chain.push_all([Step::Visibility(visibility), belonging]);

@@ -1,7 +1,7 @@
-//! The executable as it is installed: static and at home in an empty root, the systemd unit, what the service manager
+//! The executable as it is installed: linked statically (`static_binary` runs it in an empty root), the systemd unit, what the service manager
 //! hears, and the Debian package. Building the package takes the executable under test, not another build.
 
-use crate::harness::{self, Data, PATIENCE, Server, Setup, bin};
+use crate::harness::{Data, PATIENCE, Server, Setup, bin};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -34,28 +34,6 @@ fn the_executable_is_static_and_under_forty_megabytes() {
     if bin().components().any(|c| c.as_os_str() == "release") {
         assert!(elf.len() < 40_000_000, "{} bytes", elf.len());
     }
-}
-
-#[test]
-fn it_runs_in_an_empty_root_and_resolves_names() {
-    if !harness::root_for("chroot") {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::copy(bin(), dir.path().join("bailiwick")).unwrap();
-    std::fs::create_dir(dir.path().join("etc")).unwrap();
-    std::fs::write(dir.path().join("etc/hosts"), "127.0.0.1 only.in.this.root\n").unwrap();
-    let root = dir.path().to_str().unwrap();
-    let server = Server::plain();
-    let port = server.address().rsplit_once(':').unwrap().1.to_owned();
-    let ask =
-        |host: &str| run("chroot", &[root, "/bailiwick", "healthcheck", "--url", &format!("http://{host}:{port}")]);
-    let out = ask("only.in.this.root");
-    assert!(out.status.success(), "{}", text(&out.stderr));
-    let out = ask("not.in.this.root.invalid");
-    assert_eq!(out.status.code(), Some(1));
-    let version = run("chroot", &[root, "/bailiwick", "--version"]);
-    assert!(text(&version.stdout).contains(&server.version));
 }
 
 #[test]
