@@ -65,6 +65,14 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     out
 }
 
+/// HMAC-SHA-256 of `data` under `key`.
+pub fn mac(key: &[u8], data: &[u8]) -> [u8; 32] {
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key), data);
+    let mut out = [0u8; 32];
+    out.copy_from_slice(tag.as_ref());
+    out
+}
+
 /// Whether two byte strings are equal, in time that depends on their length alone.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()

@@ -134,6 +134,9 @@ enum ApiKeyCommand {
         /// How long the key is valid, such as 90d or 12h; for ever when absent
         #[arg(long, value_name = "SPAN", value_parser = positive_span)]
         expires_in: Option<i64>,
+        /// The key reads and never changes anything, whatever its owner may do
+        #[arg(long)]
+        read_only: bool,
         #[command(flatten)]
         plain: Plain,
     },
@@ -208,8 +211,8 @@ fn request(command: Command) -> Result<(Request, Plain)> {
         }
         Command::User(UserCommand::Reactivate { user, plain }) => (Request::UserReactivate { user }, plain),
         Command::User(UserCommand::SetOrgRole { user, role, plain }) => (Request::UserSetOrgRole { user, role }, plain),
-        Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, plain }) => {
-            (Request::ApiKeyCreate { user, name, expires_in }, plain)
+        Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, read_only, plain }) => {
+            (Request::ApiKeyCreate { user, name, expires_in, read_only }, plain)
         }
         Command::Explain(Explain { subject, action, resource, plain }) => {
             (Request::Explain { subject, action, resource }, plain)

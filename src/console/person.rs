@@ -22,7 +22,7 @@ const REACH: usize = 200;
 
 /// Address of a person's page.
 pub fn path(username: &str) -> String {
-    format!("/console/users/{username}")
+    format!("/console/users/{}", words::encoded(username))
 }
 
 fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Option<&Error>) -> Result<Person> {

@@ -6,6 +6,7 @@ use super::page::frame::{Frame, Section, Who};
 use super::page::parts::{Flash, Undo};
 use crate::app::App;
 use crate::clock::Millis;
+use crate::crypto;
 use crate::error::{Error, Result};
 use crate::http::auth;
 use crate::http::middleware::context;
@@ -68,6 +69,7 @@ impl Visit {
             Ok((ops::users::me(cx)?, org, is_admin, teams))
         })?;
         let kept = request.cookie(FLASH);
+        let flash = kept.as_ref().and_then(|cookie| read_flash(cookie.value(), &session.csrf));
         Ok(Some(Visit {
             caller,
             session,
@@ -79,7 +81,7 @@ impl Visit {
             now: app.clock.now(),
             theme: theme(request),
             path: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-            flash: kept.as_ref().and_then(|cookie| read_flash(cookie.value())),
+            flash,
             had_flash: kept.is_some(),
             https: context(request).https,
         }))
@@ -160,7 +162,7 @@ impl Visit {
 
     fn leave(&self, to: &str, flash: &Flash) -> Result<HttpResponse> {
         let mut response = redirect(to);
-        let mut cookie = small_cookie(FLASH, write_flash(flash), self.https);
+        let mut cookie = small_cookie(FLASH, write_flash(flash, &self.session.csrf), self.https);
         cookie.set_max_age(actix_web::cookie::time::Duration::seconds(60));
         add_cookie(&mut response, &cookie)?;
         Ok(response)
@@ -219,12 +221,13 @@ pub fn to_sign_in(request: &HttpRequest) -> HttpResponse {
     redirect(&format!("/login?{query}"))
 }
 
-/// A path on this server to go on to: one leading slash, nothing that a browser could read as another host.
+/// A path on this server to go on to: one leading slash, nothing that a browser could read as another host, nothing that a
+/// header cannot carry.
 pub fn safe_path(text: &str) -> &str {
     let fine = text.starts_with('/')
         && !text.starts_with("//")
         && !text.contains('\\')
-        && !text.chars().any(char::is_control)
+        && text.bytes().all(|b| b.is_ascii_graphic())
         && text.len() < 2_000;
     if fine { text } else { "/" }
 }
@@ -255,19 +258,26 @@ fn small_cookie(name: &'static str, value: String, https: bool) -> Cookie<'stati
     Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(https).finish()
 }
 
-fn write_flash(flash: &Flash) -> String {
+fn write_flash(flash: &Flash, key: &str) -> String {
     let undo = flash.undo.as_ref().map(|undo| (&undo.action, &undo.fields));
     let json = serde_json::to_vec(&(flash.tone, &flash.text, undo)).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode(json)
+    let mac = crypto::mac(key.as_bytes(), &json);
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(json), URL_SAFE_NO_PAD.encode(mac))
 }
 
-/// What a cookie holds is shown as text only, and its undo posts to this server with the session's own token.
-fn read_flash(text: &str) -> Option<Flash> {
+/// What a cookie holds is shown as text only, and its undo posts to this server with the session's own token: so only what
+/// was written for this very session counts. Another server of the same domain can plant a cookie, not this one's mark.
+fn read_flash(text: &str, key: &str) -> Option<Flash> {
     type Stored = (String, String, Option<(String, Vec<(String, String)>)>);
     if text.len() > FLASH_MAX {
         return None;
     }
-    let (tone, text, undo): Stored = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (json, mac) = text.split_once('.')?;
+    let (json, mac) = (URL_SAFE_NO_PAD.decode(json).ok()?, URL_SAFE_NO_PAD.decode(mac).ok()?);
+    if !crypto::same(&crypto::mac(key.as_bytes(), &json), &mac) {
+        return None;
+    }
+    let (tone, text, undo): Stored = serde_json::from_slice(&json).ok()?;
     let undo = undo.filter(|(action, _)| safe_path(action) == action).map(|(action, fields)| Undo { action, fields });
     Some(Flash { tone: if tone == "danger" { "danger" } else { "" }, text, undo })
 }
@@ -281,7 +291,7 @@ mod tests {
         for fine in ["/", "/acme/fusion?x=1", "/console/users?q=%2F%2F"] {
             assert_eq!(safe_path(fine), fine);
         }
-        for bad in ["//evil.example", "/\\evil.example", "https://evil.example", "", "evil", "/a\nb", "/a\tb"] {
+        for bad in ["//evil.example", "/\\evil.example", "https://evil.example", "", "evil", "/a\nb", "/a\tb", "/\u{e4}", "/a b"] {
             assert_eq!(safe_path(bad), "/", "{bad:?}");
         }
     }
@@ -290,15 +300,18 @@ mod tests {
     fn a_flash_survives_its_cookie() {
         let undo = Undo { action: "/acme/members".into(), fields: vec![("who".into(), "ana".into())] };
         let flash = Flash { tone: "", text: "ana left. Näh".into(), undo: Some(undo) };
-        assert_eq!(read_flash(&write_flash(&flash)), Some(flash));
-        assert_eq!(read_flash("%%%"), None);
+        assert_eq!(read_flash(&write_flash(&flash, "one"), "one").as_ref(), Some(&flash));
+        assert_eq!(read_flash(&write_flash(&flash, "one"), "another"), None, "made for another session");
+        for bad in ["%%%", "", ".", "e30.e30"] {
+            assert_eq!(read_flash(bad, "one"), None, "{bad}");
+        }
     }
 
     #[test]
     fn a_flash_cannot_post_elsewhere() {
         let undo = Undo { action: "//evil.example".into(), fields: vec![] };
         let flash = Flash { tone: "", text: "x".into(), undo: Some(undo) };
-        assert_eq!(read_flash(&write_flash(&flash)).and_then(|f| f.undo), None);
+        assert_eq!(read_flash(&write_flash(&flash, "one"), "one").and_then(|f| f.undo), None);
     }
 
     #[test]

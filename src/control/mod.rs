@@ -64,6 +64,9 @@ pub enum Request {
         name: Option<String>,
         /// How long it is valid; for ever when absent.
         expires_in: Option<Millis>,
+        /// Whether it only reads.
+        #[serde(default)]
+        read_only: bool,
     },
     /// The decision on an action, with its reasons.
     Explain {

@@ -6,6 +6,7 @@ use super::{Answer, Request, SettingRow, Step};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Result;
+use crate::model::credential::KeyScope;
 use crate::model::role::OrgRole;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::users::NewUser;
@@ -60,9 +61,10 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             let user = app.act(&shell, move |cx| ops::users::set_org_role(cx, &user, role)).await?;
             done(format!("{} is {} of the organization.", user.username, role.as_str()))
         }
-        Request::ApiKeyCreate { user, name, expires_in } => {
+        Request::ApiKeyCreate { user, name, expires_in, read_only } => {
             let expires_at = expires_in.map(|span| app.clock.now().saturating_add(span));
-            let new = NewKey { name: name.unwrap_or_default(), expires_at, ..NewKey::default() };
+            let scope = if read_only { KeyScope::ReadOnly } else { KeyScope::Full };
+            let new = NewKey { name: name.unwrap_or_default(), expires_at, scope };
             let fresh = FreshKey::draw(&app.random)?;
             let for_answer = fresh.clone();
             let key = app.act(&shell, move |cx| ops::credentials::issue(cx, &user, &new, &fresh)).await?;

@@ -32,7 +32,8 @@ pub fn explain<V: Read>(cx: &Cx<V>, subject: &str, action: &str, resource: &str)
         let _grant = cx.allow(Action::DecisionEvaluate, Resource::Org(cx.org()?))?;
     }
     let user = user.ok_or_else(|| absent("user", subject))?;
-    let found = resolve(cx, action, resource)?;
+    // Whatever was looked for, and wherever it was missed: absent and hidden read alike.
+    let found = or_absent(resolve(cx, action, resource), "resource", resource)?;
     let asked = Subject { actor: Actor::User(user.id), credential: Credential::None };
     let facts = cx.facts(&asked, found)?;
     let decision = decide(&facts, action);
@@ -59,15 +60,16 @@ fn resolve<V: Read>(cx: &Cx<V>, action: Action, typed: &str) -> Result<Resource>
     {
         return Ok(Resource::Org(org));
     }
+    if action.level() == Level::Org {
+        // Said before anything is looked up, or it would tell which names exist.
+        return Err(Error::invalid(format!(
+            "{} applies to the organization; leave the resource out.",
+            action.as_str()
+        )));
+    }
     let (entity, _) = super::projects::entity_by_name(cx.view(), typed)?.ok_or_else(|| absent("resource", typed))?;
     Ok(match (action.level(), entity) {
         (Level::User, Entity::Person(id)) => Resource::User(id),
-        (Level::Org, _) => {
-            return Err(Error::invalid(format!(
-                "{} applies to the organization; leave the resource out.",
-                action.as_str()
-            )));
-        }
         _ => Resource::Entity(entity),
     })
 }

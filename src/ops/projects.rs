@@ -32,7 +32,9 @@ pub struct NewProject {
 /// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::NotAMember`], [`Code::Denied`].
 pub fn create(cx: &mut Acting, new: &NewProject) -> Result<Project> {
     let (entity, entity_name) = entity_or_default(cx, new.entity.as_deref())?;
-    let grant = or_absent(cx.allow(Action::ProjectCreate, Resource::Entity(entity)), "team", &entity_name)?;
+    // As it was typed: the name as it is written would tell that the team exists.
+    let typed = new.entity.as_deref().filter(|t| !t.is_empty()).unwrap_or(&entity_name);
+    let grant = or_absent(cx.allow(Action::ProjectCreate, Resource::Entity(entity)), "team", typed)?;
     name::check_project_name(&new.name)?;
     let visibility = new.visibility.unwrap_or(Visibility::Team);
     if matches!(entity, Entity::Person(_)) && visibility == Visibility::Restricted {
@@ -242,6 +244,10 @@ pub fn remove_member(cx: &mut Acting, entity: &str, project: &str, who: &str) ->
 pub fn members<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Vec<User>> {
     let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
     let mut out = vec![];
+    if project.visibility != Visibility::Restricted {
+        // Invitations of its restricted days are nobody's business while others can read it.
+        return Ok(out);
+    }
     for row in cx.view().all::<ProjectMember, _>(&schema::PROJECT_MEMBERS, &(project.id,))? {
         out.extend(cx.view().get(&schema::USERS, &row.user)?);
     }

@@ -37,7 +37,16 @@ pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<T
     name::check_entity_name("team", team_name)?;
     super::users::must_be_free(cx.view(), team_name)?;
     let first = match admin {
-        Some(typed) => Some(person(cx, org, typed)?.id),
+        Some(typed) => {
+            let first = person(cx, org, typed)?;
+            if capped(&first, org, TeamRole::Admin) != TeamRole::Admin {
+                return Err(Error::invalid(format!(
+                    "{} has the organization role viewer and cannot be admin of a team.",
+                    first.username
+                )));
+            }
+            Some(first.id)
+        }
         None => cx.subject().user(),
     };
     let team = Team {
@@ -434,7 +443,10 @@ fn shown(typed: &str) -> String {
 
 /// A team by folded name; no check of rights.
 pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<Team>> {
-    view.find(&schema::TEAM_BY_NAME, &name::fold(typed.get(..name::NAME_MAX).unwrap_or(typed)))
+    if typed.len() > 4 * name::NAME_MAX {
+        return Ok(None);
+    }
+    view.find(&schema::TEAM_BY_NAME, &name::fold(typed))
 }
 
 pub(super) fn must_exist(view: &impl Read, typed: &str) -> Result<Team> {
