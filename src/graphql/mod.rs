@@ -13,6 +13,7 @@ mod query;
 mod scan;
 mod teams;
 mod types;
+mod unfold;
 
 use crate::app::App;
 use crate::error::{Code, Error, Kind, Result};
@@ -89,6 +90,10 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
     // The wandb client sends an empty name for operations without one (0.31.0, 2026-11).
     asked.operation_name = body.operation_name.filter(|name| !name.is_empty());
     asked.variables = body.variables.unwrap_or_default();
+    // What does not parse is told when it is executed.
+    if let Ok(document) = asked.parsed_query() {
+        unfold::check(document)?;
+    }
     Ok(asked)
 }
 

@@ -15,6 +15,7 @@ mod architecture;
 mod harness;
 
 mod api_keys;
+mod attacks;
 mod audit_log;
 mod bad_input;
 mod cli;
@@ -23,6 +24,7 @@ mod crash;
 mod directory;
 mod explain;
 mod packaging;
+mod permissions;
 mod sdk;
 mod sign_in;
 mod static_binary;

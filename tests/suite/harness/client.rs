@@ -82,6 +82,11 @@ impl Client {
         self.with(Auth::Nobody)
     }
 
+    /// A cookie of the jar.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.lock().get(name).cloned()
+    }
+
     /// Every cookie of the jar.
     pub fn cookies(&self) -> BTreeMap<String, String> {
         self.cookies.lock().clone()

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 /// Somebody with a key.
 #[derive(Clone)]
 pub struct Person {
+    pub id: String,
     pub username: String,
     pub email: String,
     pub key: String,
@@ -20,7 +21,7 @@ impl Person {
         let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("no {key} in {made}")).to_owned();
         let key = text("apiKey");
         let client = Client::new(url).key(&key);
-        Person { username: text("username"), email: text("email"), key, client }
+        Person { id: text("id"), username: text("username"), email: text("email"), key, client }
     }
 }
 
