@@ -32,6 +32,9 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     for name in config.unknown_variables() {
         tracing::warn!("the environment variable {name} means nothing to this version; is it a typing mistake?");
     }
+    if config.multi_org {
+        tracing::warn!("several organizations are allowed, but this version has no way yet to make a second one");
+    }
     allow_many_files();
     let listener = http::bind(&config).map_err(|error| match control::is_answering(&config.control_socket()) {
         true => Error::new(Code::Busy, format!("A server runs on {} already.", config.data_dir.display()))

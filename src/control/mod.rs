@@ -1,6 +1,6 @@
 //! What the shell can ask of an installation, running or stopped. One [`Request`] is one JSON line over the control
 //! socket in the data directory (mode 0600; same user or root only), one [`Answer`] or error line comes back.
-//! While the server is stopped the command line opens the store and calls the same [`run`]. Rules are in `ops`.
+//! While the server is stopped the command line opens the store and calls the same [`run()`]. Rules are in `ops`.
 
 mod doctor;
 mod run;

@@ -1,5 +1,5 @@
 //! Style sheets, scripts and icons, embedded in the executable. Each is served under a name that carries the hash of its
-//! content, so browsers may keep it for ever and an upgrade changes the address. Templates ask [`url`] for the address.
+//! content, so browsers may keep it for ever and an upgrade changes the address. Templates ask [`url()`] for the address.
 
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
