@@ -5,9 +5,8 @@ use super::page::frame::Section;
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::Result;
-use crate::model::audit::{Event, Outcome};
+use crate::model::audit::{Event, EventId, Outcome};
 use crate::ops::audit::{Search, get, search};
-use crate::store::Cursor;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Events on one page.
@@ -25,13 +24,15 @@ const KINDS: [(&str, &str); 8] = [
     ("setting", "Settings"),
 ];
 
-/// `GET /console/audit?kind=&q=&after=`: `q` is who acted or what it was done to.
+/// `GET /console/audit?kind=&q=&before=`: `q` is who acted or what it was done to; `before` is the id of the last event on
+/// the page before, so that an address keeps its meaning while new events come.
 pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     // What was refused a moment ago is in the log before the log is read.
     app.settle().await?;
     let query = Fields::query(&request);
     let (kind, q) = (query.text("kind").to_owned(), query.text("q").to_owned());
+    let before = EventId::parse(query.text("before"));
     let wanted = |actor: Option<String>, target: Option<String>| Search {
         actor,
         target,
@@ -41,45 +42,44 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             "failed" => Some(Outcome::Failed),
             _ => None,
         },
-        after: query.optional("after").and_then(|text| text.parse::<Cursor>().ok()),
-        limit: PAGE,
+        until: before.map(|id| id.at().saturating_add(1)),
+        // Room for the events of the very millisecond that the page before ended in.
+        limit: PAGE * 2,
         ..Search::default()
     };
-    let (events, next) = app.ask(&visit.caller, |cx| {
+    let mut events = app.ask(&visit.caller, |cx| {
         if q.is_empty() {
-            let found = search(cx, &wanted(None, None))?;
-            return Ok((found.items, found.next));
+            return Ok(search(cx, &wanted(None, None))?.items);
         }
-        // Who acted and what it was done to, together, newest first.
-        let first = Search { after: None, ..wanted(Some(q.clone()), None) };
-        let second = Search { after: None, ..wanted(None, Some(q.clone())) };
-        let mut both = search(cx, &first)?.items;
-        both.extend(search(cx, &second)?.items);
-        both.sort_by(|a, b| b.id.cmp(&a.id));
+        let mut both = search(cx, &wanted(Some(q.clone()), None))?.items;
+        both.extend(search(cx, &wanted(None, Some(q.clone())))?.items);
+        both.sort_by_key(|event| std::cmp::Reverse(event.id));
         both.dedup_by(|a, b| a.id == b.id);
-        both.truncate(PAGE);
-        Ok((both, None))
+        Ok(both)
     })?;
+    events.retain(|event| before.is_none_or(|id| event.id < id));
+    let more = events.len() > PAGE;
+    events.truncate(PAGE);
     let mut list = super::list_from(&query, "/console/audit", "events on this page", vec![], "");
     if !kind.is_empty() {
         list.filter.push(("kind", kind.clone()));
     }
     list.total = events.len();
     list.add_chips("kind", &kind, &KINDS);
-    let page = |after: Option<&Cursor>| {
+    let page = |before: Option<EventId>| {
         let mut address = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [("q", &q), ("kind", &kind)] {
             if !value.is_empty() {
                 address.append_pair(name, value);
             }
         }
-        if let Some(cursor) = after {
-            address.append_pair("after", &cursor.to_string());
+        if let Some(id) = before {
+            address.append_pair("before", &id.to_string());
         }
         format!("/console/audit?{}", address.finish())
     };
-    let older = next.as_ref().map(|cursor| page(Some(cursor))).unwrap_or_default();
-    let newest = if query.get("after").is_empty() { String::new() } else { page(None) };
+    let older = events.last().filter(|_| more).map(|event| page(Some(event.id))).unwrap_or_default();
+    let newest = if before.is_none() { String::new() } else { page(None) };
     let frame = visit.frame("Audit", Section::Audit).crumb("Audit", "");
     visit.html(&Audit { frame, list, days: days(&visit, &events), older, newest })
 }

@@ -16,6 +16,11 @@ impl EventId {
         EventId(Ulid::from_parts(u64::try_from(at).unwrap_or(0), random))
     }
 
+    /// The moment in it.
+    pub fn at(self) -> Millis {
+        Millis::try_from(self.0.timestamp_ms()).unwrap_or(Millis::MAX)
+    }
+
     /// Reads the 26 characters; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         Ulid::from_string(text).ok().map(EventId)
