@@ -134,3 +134,97 @@ fn through(decision: &Decision) -> &'static str {
         "The organization role"
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use crate::app::{App, Parts};
+    use crate::clock::Clock;
+    use crate::crypto::Random;
+    use crate::model::project::Visibility;
+    use crate::model::role::{OrgRole, TeamRole};
+    use crate::model::user::User;
+    use crate::ops::projects::NewProject;
+    use crate::ops::users::NewUser;
+    use crate::ops::{Caller, projects, reach, teams, users};
+    use crate::policy::{Actor, Credential, Process, Subject};
+    use crate::store::{Store, schema};
+
+    struct World {
+        app: App,
+    }
+
+    impl World {
+        fn new() -> World {
+            let app = App::start(Parts {
+                store: Store::in_memory(&schema::SCHEMA).unwrap(),
+                environment: crate::config::env::Env::of(&[]),
+                base_url: "http://127.0.0.1".into(),
+                org: "default".into(),
+                clock: Clock::fixed(1_800_000_000_000),
+                random: Random::seeded(1),
+                hashing_threads: 1,
+            });
+            World { app: app.unwrap() }
+        }
+
+        async fn user(&self, name: &str, role: OrgRole) -> User {
+            let email = format!("{name}@example.com");
+            let new = NewUser { email, username: Some(name.into()), role: Some(role), ..NewUser::default() };
+            self.app.act(&Caller::process(Process::Shell), move |cx| users::create(cx, &new)).await.unwrap()
+        }
+
+        async fn team(&self, name: &'static str, admin: &'static str) {
+            let shell = Caller::process(Process::Shell);
+            self.app.act(&shell, move |cx| teams::create(cx, name, Some(admin)).map(drop)).await.unwrap();
+        }
+    }
+
+    fn as_user(user: &User) -> Caller {
+        let credential = Credential::Session("test".into());
+        Caller { subject: Subject { actor: Actor::User(user.id), credential }, origin: Default::default() }
+    }
+
+    /// What the console previews for another visibility is what is enforced once it is set, person by person; and nobody's page
+    /// shows a project that its reader may not know of.
+    #[tokio::test]
+    async fn the_preview_of_a_visibility_is_what_is_then_enforced() {
+        let world = World::new();
+        let root = world.user("root", OrgRole::Admin).await;
+        let ana = world.user("ana", OrgRole::Member).await;
+        for name in ["ben", "cleo"] {
+            world.user(name, OrgRole::Member).await;
+        }
+        world.team("acme", "ana").await;
+        let me = as_user(&ana);
+        for who in ["ben", "cleo"] {
+            world.app.act(&me, move |cx| teams::invite(cx, "acme", who, TeamRole::Viewer).map(drop)).await.unwrap();
+        }
+        let new = NewProject {
+            entity: Some("acme".into()),
+            name: "fusion".into(),
+            visibility: Some(Visibility::Team),
+            members: vec![],
+        };
+        world.app.act(&me, move |cx| projects::create(cx, &new).map(drop)).await.unwrap();
+        let reach = |as_if| {
+            let shown = world.app.ask(&me, |cx| reach::of_project(cx, &projects::get(cx, "acme", "fusion")?, as_if));
+            shown.unwrap().into_iter().map(|r| (r.user.username, r.reads, r.submits)).collect::<Vec<_>>()
+        };
+        for to in [Visibility::Public, Visibility::Open, Visibility::Restricted, Visibility::Team] {
+            let promised = reach(Some(to));
+            world.app.act(&me, move |cx| projects::set_visibility(cx, "acme", "fusion", to).map(drop)).await.unwrap();
+            assert_eq!(reach(None), promised, "{}", to.as_str());
+        }
+        world.app.act(&me, |cx| projects::set_visibility(cx, "acme", "fusion", Visibility::Restricted)).await.unwrap();
+        let reads: Vec<_> = reach(None).into_iter().filter(|r| r.1).map(|r| r.0).collect();
+        assert_eq!(reads, ["ana"], "whoever restricts a project stays in it, nobody else does");
+        // Cleo is not told about the restricted project, also not through the people who are in it.
+        let of = |who: &User, about: &User| {
+            world.app.ask(&as_user(who), |cx| reach::of_user(cx, about, 100)).map(|(found, _)| found.len())
+        };
+        assert_eq!(of(&ana, &ana).unwrap(), 1);
+        assert_eq!(of(&root, &ana).unwrap(), 1, "an organization admin may know of it");
+        assert!(of(&ana, &root).is_err(), "only admins open other people's pages");
+    }
+}
