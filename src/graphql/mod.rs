@@ -20,10 +20,13 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
+use async_graphql::parser::{parse_query, types::ExecutableDocument};
 use async_graphql::{EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables};
 use mutation::Mutation;
 use query::Query;
 use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Adds `POST /graphql`.
@@ -85,8 +88,11 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
     }
     let body: Body = serde_json::from_slice(body)
         .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request: {e}.")))?;
-    scan::check(&body.query)?;
+    let parsed = parsed(&body.query)?;
     let mut asked = Request::new(body.query);
+    if let Some(document) = parsed {
+        asked.set_parsed_query(document);
+    }
     // The wandb client sends an empty name for operations without one (0.31.0, 2026-11).
     asked.operation_name = body.operation_name.filter(|name| !name.is_empty());
     asked.variables = body.variables.unwrap_or_default();
@@ -95,6 +101,34 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
         unfold::check(document)?;
     }
     Ok(asked)
+}
+
+thread_local! {
+    /// Documents that this worker parsed before: clients send the same few over and over, and parsing costs more than all
+    /// else that is done for a small request.
+    static KNOWN: RefCell<HashMap<String, ExecutableDocument>> = RefCell::default();
+}
+
+/// How many documents a worker remembers, and up to which length.
+const KNOWN_MAX: usize = 64;
+const KNOWN_LENGTH: usize = 8 * 1024;
+
+/// The document parsed; `None` where it cannot be, which the executor then says better.
+fn parsed(query: &str) -> Result<Option<ExecutableDocument>> {
+    if let Some(document) = KNOWN.with_borrow(|known| known.get(query).cloned()) {
+        return Ok(Some(document));
+    }
+    scan::check(query)?;
+    let Ok(document) = parse_query(query) else { return Ok(None) };
+    if query.len() <= KNOWN_LENGTH {
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(query.to_owned(), document.clone());
+        });
+    }
+    Ok(Some(document))
 }
 
 /// The answer with its status: 200 without errors, else the status of the gravest one.

@@ -239,9 +239,9 @@ impl Organization {
         &self.0.name
     }
 
-    /// Always null: an organization owns no projects here.
+    /// The organization as the wandb client wants to see it too: an entity, though one without projects.
     async fn org_entity(&self) -> Option<Entity> {
-        None
+        Some(Entity::org(self.0.clone()))
     }
 
     /// Always null: this organization is not one of CoreWeave's.

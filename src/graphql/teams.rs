@@ -3,46 +3,63 @@
 use super::people::{Organization, User};
 use super::types::{DateTime, Int64, Json, PageInfo, of, shown};
 use crate::model::role::{Action, TeamRole};
-use crate::model::team::{Invite as Waiting, Team};
+use crate::model::team::{Invite as Waiting, Org, Team};
 use crate::ops;
 use crate::ops::lookup::Place;
 use crate::ops::teams::{Invited, Member as Row};
 use crate::policy::Resource;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
-/// A team, or a person's own namespace: what a path begins with.
-pub struct Entity(Place);
+/// A team, or a person's own namespace: what a path begins with. The wandb client takes an organization for one too.
+pub struct Entity(Owner);
+
+/// What an entity is.
+enum Owner {
+    Place(Place),
+    Org(Org),
+}
 
 impl Entity {
     /// What was found.
     pub fn new(place: Place) -> Self {
-        Entity(place)
+        Entity(Owner::Place(place))
     }
 
     /// A team.
     pub fn team(team: Team) -> Self {
-        Entity(Place::Team(team))
+        Entity(Owner::Place(Place::Team(team)))
+    }
+
+    /// An organization.
+    pub fn org(org: Org) -> Self {
+        Entity(Owner::Org(org))
     }
 
     fn as_team(&self) -> Option<&Team> {
         match &self.0 {
-            Place::Team(team) => Some(team),
-            Place::Person(_) => None,
+            Owner::Place(Place::Team(team)) => Some(team),
+            Owner::Place(Place::Person(_)) | Owner::Org(_) => None,
         }
     }
 }
 
-/// A team, or a person's own namespace: what a path begins with.
+/// A team, or a person's own namespace: what a path begins with. The wandb client takes an organization for one too.
 #[Object]
 impl Entity {
-    /// base64 of `Entity:number`.
+    /// base64 of `Entity:number`; the organization's own id for an organization.
     async fn id(&self) -> ID {
-        ID(self.0.entity().global())
+        ID(match &self.0 {
+            Owner::Place(place) => place.entity().global(),
+            Owner::Org(org) => org.id.global(),
+        })
     }
 
     /// Unique over people and teams, without regard to case.
     async fn name(&self) -> &str {
-        self.0.name()
+        match &self.0 {
+            Owner::Place(place) => place.name(),
+            Owner::Org(org) => &org.name,
+        }
     }
 
     /// One line for people.
@@ -55,16 +72,21 @@ impl Entity {
         self.as_team().is_some()
     }
 
-    /// `TEAM` or `USER`.
+    /// `TEAM`, `USER` or `ORGANIZATION`.
     async fn entity_type(&self) -> &str {
-        if self.as_team().is_some() { "TEAM" } else { "USER" }
+        match &self.0 {
+            Owner::Place(Place::Team(_)) => "TEAM",
+            Owner::Place(Place::Person(_)) => "USER",
+            Owner::Org(_) => "ORGANIZATION",
+        }
     }
 
-    /// When the team was made.
+    /// When it was made.
     async fn created_at(&self) -> DateTime {
         DateTime(match &self.0 {
-            Place::Team(team) => team.created_at,
-            Place::Person(user) => user.created_at,
+            Owner::Place(Place::Team(team)) => team.created_at,
+            Owner::Place(Place::Person(user)) => user.created_at,
+            Owner::Org(org) => org.created_at,
         })
     }
 
@@ -80,8 +102,10 @@ impl Entity {
 
     /// Whether the asker cannot create projects here.
     async fn read_only(&self, cx: &Context<'_>) -> Result<bool> {
+        // An organization owns no projects.
+        let Owner::Place(place) = &self.0 else { return Ok(true) };
         let (app, who) = of(cx);
-        let resource = Resource::Entity(self.0.entity());
+        let resource = Resource::Entity(place.entity());
         app.ask(who, |cx| cx.can(Action::ProjectCreate, resource)).map(|may| !may).map_err(shown)
     }
 
@@ -138,9 +162,9 @@ impl Entity {
     /// Whose namespace it is; null for a team.
     async fn user(&self) -> Option<User> {
         match &self.0 {
-            Place::Team(_) => None,
+            Owner::Place(Place::Team(_)) | Owner::Org(_) => None,
             // Nobody sees another person's namespace, so this is the asker.
-            Place::Person(user) => Some(User::whole(user.clone())),
+            Owner::Place(Place::Person(user)) => Some(User::whole(user.clone())),
         }
     }
 }
