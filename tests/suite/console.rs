@@ -156,6 +156,7 @@ fn signing_in_and_out_needs_no_mouse() {
     assert_eq!(answer["invisible"], json!([]), "focus is always visible");
     assert_eq!(answer["home"], "/");
     assert!(answer["skip"].as_str().is_some_and(|href| href.starts_with('#')), "a skip link comes first: {answer}");
+    assert_eq!(answer["search"]["name"], "q", "`/` leads to the search: {answer}");
     assert!(answer["end"].as_str().is_some_and(|end| end.starts_with("/login")), "{answer}");
 }
 
