@@ -130,7 +130,7 @@ impl User {
         let (app, who) = of(cx);
         let org = app.ask(who, |cx| ops::settings::org(cx)).map_err(shown)?;
         let shared = self.whole && self.user.org_role(org.id).is_some();
-        Ok(shared.then(|| Organization(org)).into_iter().collect())
+        Ok(shared.then_some(Organization(org)).into_iter().collect())
     }
 }
 

@@ -109,10 +109,10 @@ pub fn get<V: Read>(cx: &Cx<V>, id: &str) -> Result<Event> {
 /// What was typed to the handle that events are indexed by.
 fn handle(view: &impl Read, typed: Option<&str>) -> Result<Option<String>> {
     let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
-    if let Some((entity, project)) = typed.split_once('/') {
-        if let Ok(found) = super::projects::must_exist(view, entity, project) {
-            return Ok(Some(found.id.to_string()));
-        }
+    if let Some((entity, project)) = typed.split_once('/')
+        && let Ok(found) = super::projects::must_exist(view, entity, project)
+    {
+        return Ok(Some(found.id.to_string()));
     }
     if let Some(user) = super::users::by_name(view, typed)? {
         return Ok(Some(user.id.to_string()));

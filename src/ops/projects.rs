@@ -102,10 +102,10 @@ pub fn entity_label<V: Read>(cx: &Cx<V>, project: &Project) -> Result<String> {
 /// Where a thing without an entity goes: the asker's default team, else the personal namespace.
 pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
     let user = super::users::me(cx)?;
-    if let Some(team) = user.default_team {
-        if let Some(team) = cx.view().get(&schema::TEAMS, &team)? {
-            return Ok((Entity::Team(team.id), team.name));
-        }
+    if let Some(team) = user.default_team
+        && let Some(team) = cx.view().get(&schema::TEAMS, &team)?
+    {
+        return Ok((Entity::Team(team.id), team.name));
     }
     Ok((Entity::Person(user.id), user.username))
 }

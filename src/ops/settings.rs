@@ -68,11 +68,12 @@ pub fn save(cx: &mut Acting, key: &str, value: Option<&str>) -> Result<()> {
         return Err(Error::new(Code::SettingPinned, format!("{key} is set by the environment variable {name}."))
             .hint("Change it there, or unset it and restart."));
     }
-    if let Some(value) = value {
-        if value.len() > 4_096 || setting.kind.parse(value).is_none() {
-            return Err(Error::invalid(format!("{key} cannot take that value."))
-                .hint(format!("Give {}.", setting.kind.describe())));
-        }
+    if let Some(value) = value
+        && (value.len() > 4_096 || setting.kind.parse(value).is_none())
+    {
+        return Err(
+            Error::invalid(format!("{key} cannot take that value.")).hint(format!("Give {}.", setting.kind.describe()))
+        );
     }
     let before = cx.view().get(&schema::SETTINGS, &key.to_owned())?;
     let shown = |v: &str| if setting.secret { "set".to_owned() } else { name::fold(v) };

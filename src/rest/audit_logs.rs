@@ -74,10 +74,10 @@ fn read(asked: &Asked, now: Millis) -> Result<(Search, Option<usize>)> {
         (None, Some(days), _) => (Some(now - days), None),
         (start, None, end) => (start, end.map(|end| end + DAY)),
     };
-    if let (Some(since), Some(until)) = (since, until) {
-        if since >= until {
-            return Err(Error::invalid("endDate is before startDate."));
-        }
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Error::invalid("endDate is before startDate."));
     }
     let limit = match asked.limit.as_deref().map(str::parse::<usize>) {
         None => end.map(|_| LIMIT_USUAL),
