@@ -72,6 +72,15 @@ fn check_certificate(config: &Config, now: Millis, checked: &mut Vec<String>, fi
         Tls::Files { cert, .. } => cert.clone(),
         Tls::SelfSigned | Tls::Off => config.data_dir.join(tls::SELF_SIGNED_CERT),
     };
+    if let Tls::Files { key, .. } = &config.tls
+        && std::fs::metadata(key).is_ok_and(|meta| meta.mode() & 0o007 != 0)
+    {
+        findings.push(format!(
+            "Everybody can reach the private key {}. Run: chmod o= {}",
+            key.display(),
+            key.display()
+        ));
+    }
     if !path.exists() && !matches!(config.tls, Tls::Files { .. }) {
         return;
     }
