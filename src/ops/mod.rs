@@ -34,10 +34,11 @@ use crate::model::OrgId;
 use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason};
 use crate::model::role::Action;
 use crate::model::team::HOME;
+use crate::model::user::User;
 use crate::policy::{Actor, Decision, Facts, Resource, Subject, What, Who, decide, facts};
 use crate::store::{Read, Snapshot, Tx, schema};
 use crate::store::{Record, Table};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 /// Who asks, and from where. Made by `http/auth.rs`, the control socket, or a job.
@@ -78,6 +79,8 @@ pub struct Cx<'a, V> {
     view: V,
     caller: &'a Caller,
     env: &'a Env,
+    /// The asker's row once it was read; forgotten whenever something is written.
+    asker: OnceCell<Option<User>>,
     refusal: RefCell<Option<Event>>,
     events: Cell<u32>,
 }
@@ -94,7 +97,7 @@ pub struct Grant {
 impl<'a, V: Read> Cx<'a, V> {
     /// A context over `view`.
     pub fn new(view: V, caller: &'a Caller, env: &'a Env) -> Self {
-        Cx { view, caller, env, refusal: RefCell::new(None), events: Cell::new(0) }
+        Cx { view, caller, env, asker: OnceCell::new(), refusal: RefCell::new(None), events: Cell::new(0) }
     }
 
     /// The present.
@@ -119,12 +122,19 @@ impl<'a, V: Read> Cx<'a, V> {
 
     /// The organization the asker acts in: the first of a user's own, else the instance's.
     pub fn org(&self) -> Result<OrgId> {
-        match self.subject().user() {
-            Some(id) => {
-                Ok(self.view.get(&schema::USERS, &id)?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME))
-            }
-            None => Ok(HOME),
+        Ok(self.asker()?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME))
+    }
+
+    /// The asker's own row; `None` for the server's own parts, for nobody known, and where the row is gone.
+    pub(crate) fn asker(&self) -> Result<Option<&User>> {
+        if self.asker.get().is_none() {
+            let row = match self.subject().user() {
+                Some(id) => self.view.get(&schema::USERS, &id)?,
+                None => None,
+            };
+            let _ = self.asker.set(row);
         }
+        Ok(self.asker.get().and_then(Option::as_ref))
     }
 
     /// Reads for the modules of `ops`.
@@ -140,7 +150,11 @@ impl<'a, V: Read> Cx<'a, V> {
 
     /// The facts about another subject, for explaining.
     pub(crate) fn facts(&self, subject: &Subject, resource: Resource) -> Result<Facts> {
-        facts::load(&self.view, subject, resource, self.env.settings.members_may_create_teams())
+        let members_may_create_teams = self.env.settings.members_may_create_teams();
+        if subject.actor == self.subject().actor {
+            return facts::about(&self.view, subject, self.asker()?, resource, members_may_create_teams);
+        }
+        facts::load(&self.view, subject, resource, members_may_create_teams)
     }
 
     /// Whether the asker may; for filtering lists and drawing pages. A resource that is gone is refused.
@@ -216,8 +230,8 @@ impl<'a, V: Read> Cx<'a, V> {
         Ok(match self.subject().actor {
             Actor::Anonymous => Named::new("anonymous", "", ""),
             Actor::Process(process) => Named::new("system", "", process.as_str()),
-            Actor::User(id) => match self.view.get(&schema::USERS, &id)? {
-                Some(user) => user_named(&user),
+            Actor::User(id) => match self.asker()? {
+                Some(user) => user_named(user),
                 None => Named::new("user", id, ""),
             },
         })
@@ -232,16 +246,19 @@ impl<'a, V: Read> Cx<'a, V> {
 impl Acting<'_> {
     /// Writes a row under a grant.
     pub(crate) fn put<R: Record>(&mut self, _grant: &Grant, table: &Table<R>, value: &R) -> Result<()> {
+        self.asker.take();
         self.view.put(table, value)
     }
 
     /// Removes a row under a grant; gives what was there.
     pub(crate) fn delete<R: Record>(&mut self, _grant: &Grant, table: &Table<R>, key: &R::Key) -> Result<Option<R>> {
+        self.asker.take();
         self.view.delete(table, key)
     }
 
     /// The transaction, for rows that need no grant (sessions, uses) and for sequences.
     pub(crate) fn tx(&mut self) -> &mut Tx {
+        self.asker.take();
         self.view
     }
 

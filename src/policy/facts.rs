@@ -129,7 +129,18 @@ pub fn load(view: &impl Read, subject: &Subject, resource: Resource, members_may
         Actor::User(id) => view.get(&schema::USERS, &id)?,
         _ => None,
     };
-    let (org, what) = gather(view, asker.as_ref(), resource)?;
+    about(view, subject, asker.as_ref(), resource, members_may_create_teams)
+}
+
+/// [`load`] where the asker's row, as `view` has it, is at hand.
+pub fn about(
+    view: &impl Read,
+    subject: &Subject,
+    asker: Option<&User>,
+    resource: Resource,
+    members_may_create_teams: bool,
+) -> Result<Facts> {
+    let (org, what) = gather(view, asker, resource)?;
     let who = match (subject.actor, asker) {
         (Actor::Process(process), _) => Who::Process(process),
         (Actor::User(_), Some(user)) => Who::User {
@@ -137,7 +148,7 @@ pub fn load(view: &impl Read, subject: &Subject, resource: Resource, members_may
             is_service: user.is_service(),
             status: user.status,
             org_role: user.org_role(org),
-            username: user.username,
+            username: user.username.clone(),
             scope: match &subject.credential {
                 Credential::Key(_, scope) => *scope,
                 _ => KeyScope::Full,
@@ -159,9 +170,14 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             Ok((id, What::Org { id, name: org.name }))
         }
         Resource::User(id) => {
+            let other;
             let user = match asker {
-                Some(asker) if asker.id == id => asker.clone(),
-                _ => view.get(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted).ok_or_else(absent)?,
+                Some(asker) if asker.id == id => asker,
+                _ => {
+                    let found = view.get(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted);
+                    other = found.ok_or_else(absent)?;
+                    &other
+                }
             };
             let service_role = match user.kind {
                 UserKind::Service { team } => role_in(team)?,
@@ -169,13 +185,13 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             };
             let home = |u: &User| u.orgs.first().map(|m| m.org);
             let shared = asker.and_then(|a| user.orgs.iter().map(|m| m.org).find(|org| a.org_role(*org).is_some()));
-            let org = shared.or_else(|| asker.and_then(home)).or_else(|| home(&user)).ok_or_else(absent)?;
+            let org = shared.or_else(|| asker.and_then(home)).or_else(|| home(user)).ok_or_else(absent)?;
             let what = What::User {
                 id,
                 is_service: user.is_service(),
                 service_role,
                 shares_org: shared.is_some(),
-                username: user.username,
+                username: user.username.clone(),
             };
             Ok((org, what))
         }

@@ -5,7 +5,7 @@
 use crate::report::{Report, Target, count, median};
 use crate::rig::{self, Served};
 use crate::world::{self, World};
-use crate::wrk::Load;
+use crate::wrk::{Load, Outcome};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use bailiwick::model::UserId;
 use bailiwick::store::{Store, schema};
@@ -77,20 +77,33 @@ pub fn measure(report: &mut Report) {
     app.stop();
 }
 
+/// Processor time this process has used so far, in microseconds (`/proc/self/stat` counts hundredths of a second).
+fn cpu_micros() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // Fields 14 and 15, counted behind the name, which is in parentheses.
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
+    fields[12..14].iter().map(|ticks| ticks.parse::<f64>().unwrap() * 10_000.0).sum()
+}
+
+/// A run, with the processor time that one answer took on our side.
+fn run(load: &Load, connections: u32) -> (Outcome, f64) {
+    let before = cpu_micros();
+    let outcome = load.run(connections, SECONDS);
+    (outcome, (cpu_micros() - before) / outcome.answers as f64)
+}
+
 fn pairs(report: &mut Report, figure: &str, limit: &Load, reads: &Load, connections: u32, target: Target) {
     limit.run(connections, 1);
     reads.run(connections, 1);
-    let outcomes: Vec<_> =
-        (0..PAIRS).map(|_| (limit.run(connections, SECONDS), reads.run(connections, SECONDS))).collect();
-    let of = |f: &dyn Fn(&(crate::wrk::Outcome, crate::wrk::Outcome)) -> f64| {
-        median(&outcomes.iter().map(f).collect::<Vec<_>>())
-    };
-    let p99 = of(&|(_, ours)| ours.p99.as_secs_f64() * 1e3);
+    let outcomes: Vec<_> = (0..PAIRS).map(|_| (run(limit, connections), run(reads, connections))).collect();
+    type Pair = ((Outcome, f64), (Outcome, f64));
+    let of = |f: &dyn Fn(&Pair) -> f64| median(&outcomes.iter().map(f).collect::<Vec<_>>());
+    let (p99, cpu) = (of(&|(_, ours)| ours.0.p99.as_secs_f64() * 1e3), of(&|(_, ours)| ours.1));
     report.compared(
         figure,
-        format!("{}/s, p99 {p99:.2} ms", count(of(&|(_, ours)| ours.per_second))),
-        format!("bare route {}/s", count(of(&|(bare, _)| bare.per_second))),
-        of(&|(bare, ours)| ours.per_second / bare.per_second),
+        format!("{}/s, p99 {p99:.2} ms, CPU {cpu:.1} µs", count(of(&|(_, ours)| ours.0.per_second))),
+        format!("bare route {}/s, CPU {:.1} µs", count(of(&|(bare, _)| bare.0.per_second)), of(&|(bare, _)| bare.1)),
+        of(&|(bare, ours)| ours.0.per_second / bare.0.per_second),
         target,
     );
 }

@@ -33,7 +33,7 @@ impl Creator<'_> {
         let body =
             serde_json::json!({ "query": MUTATION, "variables": { "email": "person%N%@example.org", "admin": false } });
         let lua = format!(
-            "local n = {}\nlocal body = [==[{body}]==]\nlocal head, tail = body:match('^(.*)%%%%N%%%%(.*)$')\n\
+            "local n = {}\nlocal body = [==[{body}]==]\nlocal head, tail = body:match('^(.*)%%N%%(.*)$')\n\
              wrk.method = 'POST'\nwrk.headers['Authorization'] = '{}'\nwrk.headers['Content-Type'] = 'application/json'\n\
              request = function() n = n + 1; return wrk.format(nil, nil, nil, head .. string.format('%07d', n) .. tail) end\n",
             self.next, self.auth
