@@ -101,7 +101,8 @@ pub async fn serve(
             .service(web::resource("/healthz").route(web::get().to(health::healthz)))
             .service(web::resource("/ready").route(web::get().to(health::ready)))
             .service(web::resource("/metrics").route(web::get().to(health::metrics)))
-            .service(web::resource("/assets/{name}").route(web::get().to(assets::serve)))
+            // A scope's plain prefix is compared, where a pattern would be a regular expression run at every request.
+            .service(web::scope("/assets").service(web::resource("/{name}").route(web::get().to(assets::serve))))
             .configure(configure.clone())
             .default_service(web::to(nothing_here))
     })

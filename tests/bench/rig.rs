@@ -85,7 +85,11 @@ pub fn serve(app: &web::Data<App>, workers: usize) -> Served {
         let probe = move || store.read(|view| view.get(&schema::ORGS, &HOME)).map(drop);
         let outer = web::Data::new(Outer::new(&config, 1, Box::new(probe)));
         let routes = move |routes: &mut web::ServiceConfig| {
-            routes.app_data(app.clone()).configure(bailiwick::graphql::routes).configure(bailiwick::rest::routes);
+            routes
+                .app_data(app.clone())
+                .configure(bailiwick::graphql::routes)
+                .configure(bailiwick::rest::routes)
+                .configure(bailiwick::console::routes);
         };
         let ready = || tell.send(url).unwrap();
         let stop = async { drop(stopped.await) };
