@@ -16,7 +16,7 @@ use crate::ops::audit::Search;
 use crate::ops::teams::Member;
 use crate::ops::{self, Asking};
 use crate::policy::Resource;
-use crate::store::Range;
+use crate::store::{MAX_PAGE, Range};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Teams gathered for the list at most.
@@ -47,7 +47,7 @@ pub fn row(cx: &Asking, visit: &Visit, team: &team::Team) -> Result<TeamRow> {
         name: team.name.clone(),
         about: team.description.clone(),
         members,
-        projects: ops::projects::list(cx, Some(&team.name), Range::all())?.items.len(),
+        projects: ops::lookup::projects_page(cx, Some(&team.name), MAX_PAGE, None)?.1.items.len(),
         mine,
         created: words::stamp(team.created_at, visit.now),
     })
@@ -145,7 +145,7 @@ pub fn page(
         let on = Resource::Entity(Entity::Team(team.id));
         let mine = ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| role);
         let all = ops::teams::members(cx, &team)?;
-        let readable = ops::projects::list(cx, Some(&team.name), Range::all())?.items;
+        let readable = ops::lookup::projects_page(cx, Some(&team.name), MAX_PAGE, None)?.1.items;
         let can_manage = cx.can(Action::TeamInviteUser, on)?;
         let may = Powers {
             roles: cx.can(Action::TeamUpdateMember, on)?,

@@ -110,20 +110,6 @@ pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
     Ok((Entity::Person(user.id), user.username))
 }
 
-/// The projects of a team or person that the asker may read, by name.
-pub fn list<V: Read>(cx: &Cx<V>, entity: Option<&str>, range: Range) -> Result<Listed<Project>> {
-    let (entity, _) = entity_or_default(cx, entity)?;
-    let mut page = rows(cx.view(), entity, range)?;
-    let mut readable = Vec::with_capacity(page.items.len());
-    for project in page.items {
-        if cx.can(Action::ProjectRead, Resource::Project(project.id))? {
-            readable.push(project);
-        }
-    }
-    page.items = readable;
-    Ok(page)
-}
-
 /// Every project the asker may read through a team, an own namespace or an open visibility, with its entity's name; cut at
 /// `at_most`, by entity and name.
 pub fn reachable<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<(String, Project)>> {

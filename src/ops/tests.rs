@@ -14,7 +14,7 @@ use crate::model::project::Visibility;
 use crate::model::role::{OrgRole, TeamRole};
 use crate::model::user::User;
 use crate::policy::{Credential, Process};
-use crate::store::{Range, Store};
+use crate::store::Store;
 use std::net::{IpAddr, Ipv4Addr};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -323,8 +323,8 @@ async fn lists_show_what_single_reads_show() {
     }
     let dora = w.user("dora", OrgRole::Member).await;
     for (who, sees) in [(&ben, 4), (&cleo, 3), (&dora, 2)] {
-        let listed = w.app.ask(&as_user(who), |cx| projects::list(cx, Some("acme"), Range::all()));
-        let listed = listed.unwrap().items;
+        let listed = w.app.ask(&as_user(who), |cx| lookup::projects_page(cx, Some("acme"), 100, None));
+        let listed = listed.unwrap().1.items;
         assert_eq!(listed.len(), sees, "{}", who.username);
         assert_eq!(w.app.ask(&as_user(who), |cx| projects::reachable(cx, 100)).unwrap().len(), sees);
         for v in Visibility::ALL {
