@@ -166,6 +166,9 @@ impl List {
     #[must_use]
     pub fn summary(&self) -> String {
         let noun = self.noun;
+        if self.total == 1 {
+            return format!("1 {}", one_of(noun));
+        }
         if self.pages() == 1 {
             return format!("{} {noun}", thousands(self.total));
         }
@@ -190,6 +193,19 @@ impl List {
     #[must_use]
     pub fn next(&self) -> Option<String> {
         (self.page < self.pages()).then(|| self.href(&self.sort, self.page + 1, &self.filter))
+    }
+}
+
+/// The word for a single one.
+fn one_of(noun: &'static str) -> &'static str {
+    match noun {
+        "people" => "person",
+        "teams" => "team",
+        "projects" => "project",
+        "members" => "member",
+        "settings" => "setting",
+        "events on this page" => "event on this page",
+        other => other,
     }
 }
 
