@@ -23,6 +23,7 @@ mod console;
 mod crash;
 mod directory;
 mod explain;
+mod metrics;
 mod packaging;
 mod permissions;
 mod sdk;
