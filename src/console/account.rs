@@ -56,7 +56,7 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
     let made = |label, name: &str, count| Tab { label, href: tab_path(name).to_owned(), current: name == tab, count };
     let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
     let fields = match tab {
-        "keys" => vec![Field::text("name", "Name").help("For example the machine it is for.")],
+        "keys" => vec![Field::text("name", "Name")],
         "password" => vec![
             Field::password("current", "Current password", "current-password").wrong(&wrong(&[Code::InvalidValue])),
             Field::password("password", "New password", "new-password")

@@ -5,7 +5,7 @@ use super::page::draw::{AccessDrawing, Way};
 use super::page::frame::{Frame, Section};
 use super::page::list::{Column, List, thousands};
 use super::page::parts::{Field, Mark, Tab, Undo, visibilities};
-use super::page::projects::{AccessRow, Preview, Project};
+use super::page::projects::{AccessRow, Closed, Preview, Project};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::{Error, Kind, Result};
@@ -102,7 +102,6 @@ fn page(
             can_manage: if tab == "settings" { can_delete } else { can_change },
             manage_why: why(&visit.me.username, "project:update_visibility"),
             can_invite: can_invite && found.visibility == Visibility::Restricted,
-            can_join: cx.can(Action::ProjectJoin, on)?,
             invite,
             suggestions: reachers.iter().filter(|r| !r.reads).map(|r| r.user.username.clone()).collect(),
             problem: sent.map(|(_, e)| e.sentence()).unwrap_or_default(),
@@ -277,7 +276,26 @@ async fn show(
     tab: &'static str,
 ) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
-    visit.html(&page(&app, &visit, &Fields::query(&request), (&names.0, &names.1), tab, None)?)
+    match page(&app, &visit, &Fields::query(&request), (&names.0, &names.1), tab, None) {
+        Ok(page) => visit.html(&page),
+        Err(error) if error.kind() == Kind::Denied => closed(&app, &visit, &names.0, &names.1, &error),
+        Err(error) => Err(error),
+    }
+}
+
+/// A project that the asker may know of and not read: why, and the way in where there is one.
+fn closed(app: &Instance, visit: &Visit, team: &str, name: &str, error: &Error) -> Result<HttpResponse> {
+    let can_join = app.ask(&visit.caller, |cx| ops::projects::may_join(cx, team, name))?;
+    let page = Closed {
+        frame: visit.frame(name, Section::Projects).crumb(team, format!("/{team}")).crumb(name, ""),
+        team: team.to_owned(),
+        name: name.to_owned(),
+        detail: error.detail().to_owned(),
+        hint: error.next_step().unwrap_or_default().to_owned(),
+        can_join,
+        why: super::why::link(&visit.me.username, "project:read", &format!("{team}/{name}")),
+    };
+    visit.again(&page, error)
 }
 
 /// `GET /{team}/{project}`.

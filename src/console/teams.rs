@@ -155,6 +155,7 @@ pub fn page(
         let base = format!("/{}", team.name);
         let (noun, columns) = match tab {
             "projects" => ("projects", projects::columns(false)),
+            "service-accounts" => ("service accounts", member_columns()),
             _ => ("members", member_columns()),
         };
         let action = if tab == "overview" { base.clone() } else { format!("{base}/{tab}") };

@@ -194,6 +194,12 @@ pub fn add_member(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Re
     invite(cx, grant, &found, &user)
 }
 
+/// Whether the asker, an admin of the team, may join a restricted project without being invited.
+pub fn may_join<V: Read>(cx: &Cx<V>, entity: &str, project: &str) -> Result<bool> {
+    let found = must_exist(cx.view(), entity, project)?;
+    cx.can(Action::ProjectJoin, Resource::Project(found.id))
+}
+
 /// A team admin joins a restricted project of the team.
 pub fn join(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
     let found = must_exist(cx.view(), entity, project)?;

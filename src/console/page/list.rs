@@ -204,6 +204,7 @@ fn one_of(noun: &'static str) -> &'static str {
         "projects" => "project",
         "members" => "member",
         "settings" => "setting",
+        "service accounts" => "service account",
         "events on this page" => "event on this page",
         other => other,
     }

@@ -87,6 +87,26 @@ pub struct Preview {
     pub more: usize,
 }
 
+/// A project that the asker may know of and not read, with the way in.
+#[derive(Debug, Template)]
+#[template(path = "project_closed.html")]
+pub struct Closed {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The team, as typed.
+    pub team: String,
+    /// The project, as typed.
+    pub name: String,
+    /// The rule that closes it.
+    pub detail: String,
+    /// What to do.
+    pub hint: String,
+    /// Whether the asker may let themselves in.
+    pub can_join: bool,
+    /// The whole reason.
+    pub why: String,
+}
+
 /// A project, one tab of it.
 #[derive(Debug, Template)]
 #[template(path = "project.html")]
@@ -135,8 +155,6 @@ pub struct Project {
     pub knows_team: bool,
     /// Whether the asker may invite people to it.
     pub can_invite: bool,
-    /// Whether the asker, a team admin, may join it.
-    pub can_join: bool,
     /// The form that invites someone.
     pub invite: Field,
     /// People one could invite, for completion.
