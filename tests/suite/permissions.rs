@@ -127,6 +127,12 @@ fn routes_in(text: &str, file: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         let chain = &rest[..[".service(", ";"].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len())];
+        // Within a scope the path begins with the scope's own.
+        let line = &text[text[..at].rfind(['\n', ';']).map_or(0, |n| n + 1)..at];
+        let path = match line.split_once("scope(\"").and_then(|(_, rest)| rest.split_once('"')) {
+            Some((scope, _)) => format!("{scope}{path}"),
+            None => path.to_owned(),
+        };
         let mut methods = 0;
         for method in ["get", "post", "put", "patch", "delete", "head", "method", "to"] {
             let own =
