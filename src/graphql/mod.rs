@@ -20,13 +20,10 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use async_graphql::parser::{parse_query, types::ExecutableDocument};
 use async_graphql::{EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables};
 use mutation::Mutation;
 use query::Query;
 use serde::Deserialize;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Adds `POST /graphql`.
@@ -88,7 +85,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
     }
     let body: Body = serde_json::from_slice(body)
         .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request: {e}.")))?;
-    let parsed = parsed(&body.query)?;
+    let parsed = scan::parsed(&body.query)?;
     let mut asked = Request::new(body.query);
     if let Some(document) = parsed {
         asked.set_parsed_query(document);
@@ -101,34 +98,6 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
         unfold::check(document)?;
     }
     Ok(asked)
-}
-
-thread_local! {
-    /// Documents that this worker parsed before: clients send the same few over and over, and parsing costs more than all
-    /// else that is done for a small request.
-    static KNOWN: RefCell<HashMap<String, ExecutableDocument>> = RefCell::default();
-}
-
-/// How many documents a worker remembers, and up to which length.
-const KNOWN_MAX: usize = 64;
-const KNOWN_LENGTH: usize = 8 * 1024;
-
-/// The document parsed; `None` where it cannot be, which the executor then says better.
-fn parsed(query: &str) -> Result<Option<ExecutableDocument>> {
-    if let Some(document) = KNOWN.with_borrow(|known| known.get(query).cloned()) {
-        return Ok(Some(document));
-    }
-    scan::check(query)?;
-    let Ok(document) = parse_query(query) else { return Ok(None) };
-    if query.len() <= KNOWN_LENGTH {
-        KNOWN.with_borrow_mut(|known| {
-            if known.len() >= KNOWN_MAX {
-                known.clear();
-            }
-            known.insert(query.to_owned(), document.clone());
-        });
-    }
-    Ok(Some(document))
 }
 
 /// The answer with its status: 200 without errors, else the status of the gravest one.
@@ -419,5 +388,44 @@ mod tests {
         assert_eq!(world.ask(&world.admin, withdraw, json!({"id": pending})).await.0, 200);
         assert_eq!(world.ask(&world.admin, withdraw, json!({"id": pending})).await.0, 404);
         assert_eq!(world.ask(&world.admin, withdraw, json!({"id": "mia"})).await.0, 400);
+    }
+
+    #[actix_web::test]
+    async fn people_are_found_exact_first_and_page_by_page() {
+        let world = world().await;
+        for email in ["mia@elsewhere.example", "anna@example.com", "zed@mia.example"] {
+            assert_eq!(world.ask(&world.admin, CREATE, json!({"email": email})).await.0, 200);
+        }
+        let query =
+            "query S($q: String, $first: Int, $after: String) { users(query: $q, first: $first, after: $after) {
+            edges { node { username } cursor } pageInfo { hasNextPage endCursor } } }";
+        let names = |body: &Value| -> Vec<String> {
+            let edges = body["data"]["users"]["edges"].as_array().unwrap_or_else(|| panic!("{body}"));
+            edges.iter().map(|e| e["node"]["username"].as_str().unwrap().to_owned()).collect()
+        };
+        for (typed, expected) in [
+            ("MIA", vec!["mia", "mia-2"]),
+            ("mia@elsewhere.example", vec!["mia-2"]),
+            ("@mia", vec!["zed"]),
+            ("elsewhere", vec!["mia-2"]),
+            ("nobody", vec![]),
+            (" ", vec!["anna", "mia", "mia-2", "rita", "root", "zed"]),
+        ] {
+            let (_, body) = world.ask(&world.admin, query, json!({"q": typed})).await;
+            assert_eq!(names(&body), expected, "{typed}");
+        }
+        for typed in [Value::Null, json!("example")] {
+            let (mut seen, mut after) = (vec![], Value::Null);
+            loop {
+                let (_, body) = world.ask(&world.admin, query, json!({"q": typed, "first": 2, "after": after})).await;
+                seen.extend(names(&body));
+                let info = &body["data"]["users"]["pageInfo"];
+                after = info["endCursor"].clone();
+                if info["hasNextPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(seen, ["anna", "mia", "mia-2", "rita", "root", "zed"], "{typed}");
+        }
     }
 }
