@@ -10,8 +10,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 #[derive(rust_embed::Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/assets"]
-#[allow_missing = true]
+#[folder = "assets"]
 struct Files;
 
 struct Asset {
@@ -92,6 +91,9 @@ mod tests {
 
     #[test]
     fn every_asset_has_an_address_with_its_hash() {
+        for wanted in ["console.css", "console.js", "icons.svg", "mark.svg", "favicon.svg"] {
+            assert_ne!(url(wanted), "/assets/absent", "{wanted} is not in the executable");
+        }
         for (name, asset) in &assets().by_name {
             assert_eq!(url(name), asset.url);
             let hashed = asset.url.strip_prefix("/assets/").unwrap_or_default();
