@@ -72,12 +72,12 @@ impl Entity {
         self.as_team().is_some()
     }
 
-    /// `TEAM`, `USER` or `ORGANIZATION`.
+    /// `team`, `user` or `organization`.
     async fn entity_type(&self) -> &str {
         match &self.0 {
-            Owner::Place(Place::Team(_)) => "TEAM",
-            Owner::Place(Place::Person(_)) => "USER",
-            Owner::Org(_) => "ORGANIZATION",
+            Owner::Place(Place::Team(_)) => "team",
+            Owner::Place(Place::Person(_)) => "user",
+            Owner::Org(_) => "organization",
         }
     }
 

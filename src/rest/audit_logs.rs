@@ -254,8 +254,11 @@ impl Details {
     }
 }
 
-/// A printed id as the other surfaces show it.
+/// A printed id as the other surfaces show it: those of keys, sessions and settings plainly.
 fn opaque(id: &str) -> String {
+    if !id.contains(':') {
+        return id.to_owned();
+    }
     base64::engine::general_purpose::STANDARD.encode(id)
 }
 
