@@ -132,7 +132,8 @@ actions! {
     SettingUpdate           "setting:update"            Org     writes [Admin] [] "Change settings.";
     DecisionEvaluate        "decision:evaluate"         Org     reads  [Admin] [] "Ask for the decision about somebody else.";
     UserRead                "user:read"                 User    reads  [Admin] [] "See a user's record.";
-    UserUpdate              "user:update"               User    writes [Admin] [] "Change a user's names and addresses.";
+    UserUpdate              "user:update"               User    writes [Admin] [] "Change a user's names.";
+    UserUpdateEmail         "user:update_email"         User    writes [Admin] [] "Change a user's address, by which invitations find people.";
     UserUpdateRole          "user:update_role"          User    writes [Admin] [] "Change a user's organization role.";
     UserDeactivate          "user:deactivate"           User    writes [Admin] [] "Deactivate a user.";
     UserReactivate          "user:reactivate"           User    writes [Admin] [] "Reactivate a user.";

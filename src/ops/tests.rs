@@ -306,6 +306,21 @@ async fn names_are_one_namespace_without_case_and_ids_are_never_used_twice() {
 }
 
 #[tokio::test]
+async fn nobody_vouches_for_their_own_address() {
+    let w = world();
+    w.user("ana", OrgRole::Admin).await;
+    let ben = as_user(&w.user("ben", OrgRole::Member).await);
+    let change = || UserChange { email: Some("boss@example.com".into()), ..Default::default() };
+    let own = change();
+    let refused = w.app.act(&ben, move |cx| users::update(cx, "ben", &own).map(drop)).await;
+    assert!(refused.is_err());
+    assert_eq!(w.app.ask(&ben, |cx| users::me(cx)).unwrap().email(), Some("ben@example.com"));
+    let by_admin = change();
+    w.app.act(&shell(), move |cx| users::update(cx, "ben", &by_admin).map(drop)).await.unwrap();
+    assert_eq!(w.app.ask(&ben, |cx| users::me(cx)).unwrap().email(), Some("boss@example.com"));
+}
+
+#[tokio::test]
 async fn lists_show_what_single_reads_show() {
     let w = world();
     w.user("ana", OrgRole::Admin).await;
