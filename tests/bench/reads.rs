@@ -3,7 +3,7 @@
 //! times; the ratio is the median of the pairs, so that a busy minute hits both sides.
 
 use crate::report::{Report, Target, count, median};
-use crate::rig::{self, Served};
+use crate::rig::{self, Connection, Served};
 use crate::world::{self, World};
 use crate::wrk::{Load, Outcome};
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -59,6 +59,8 @@ pub fn measure(report: &mut Report) {
             ("authorized read", "/access/v1/subject", Target::AtLeast(0.65)),
             ("explained decision about a project", explain, Target::None),
         ] {
+            // Says what is wrong where the load tool only counts.
+            Connection::open(&ours.url, path, &bearer).ask();
             let reads = Load::get(dir.path(), &format!("{}{path}", ours.url), &headers);
             for connections in [16, 64] {
                 pairs(

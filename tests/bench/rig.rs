@@ -103,8 +103,6 @@ pub fn serve(app: &web::Data<App>, workers: usize) -> Served {
 pub struct Running {
     /// Where it answers, without a trailing slash.
     pub url: String,
-    /// From its start until it said that it listens.
-    pub listening_after: Duration,
     /// When it was started.
     pub started: Instant,
     child: Child,
@@ -124,9 +122,8 @@ impl Running {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let listening_after = started.elapsed();
         let said: Value = serde_json::from_str(&line).expect("the executable did not start");
-        Running { url: said["url"].as_str().unwrap().to_owned(), listening_after, started, child }
+        Running { url: said["url"].as_str().unwrap().to_owned(), started, child }
     }
 
     /// A figure of `/proc/<pid>/status` in bytes: `VmRSS`, `VmHWM`.
@@ -134,6 +131,16 @@ impl Running {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':')).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap() * 1024.0
+    }
+
+    /// Processor time of all threads so far.
+    pub fn processor_time(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let nanos = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("schedstat")).unwrap();
+            stat.split(' ').next().unwrap().parse::<u64>().unwrap()
+        };
+        Duration::from_nanos(tasks.map(|task| nanos(task.unwrap())).sum())
     }
 
     /// SIGTERM, and waits.
