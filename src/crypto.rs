@@ -78,13 +78,23 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Lower-case hexadecimal of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = String::with_capacity(2 * bytes.len());
     for b in bytes {
         out.push(char::from(DIGITS[usize::from(b >> 4)]));
         out.push(char::from(DIGITS[usize::from(b & 15)]));
+    }
+    out
+}
+
+/// [`hex`] of a digest, for comparing at every request.
+pub fn hex_digest(digest: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (pair, b) in out.chunks_exact_mut(2).zip(digest) {
+        pair.copy_from_slice(&[DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
     }
     out
 }
@@ -172,6 +182,13 @@ mod tests {
         assert!(a.bytes().all(|c| c.is_ascii_alphanumeric()));
         assert_ne!(a, b);
         assert_eq!(Random::seeded(1).letters(40).unwrap(), Random::seeded(1).letters(40).unwrap());
+    }
+
+    #[test]
+    fn both_ways_of_writing_a_digest_agree() {
+        let digest = sha256(b"x");
+        assert_eq!(hex(&digest).as_bytes(), hex_digest(&digest));
+        assert!(hex(&digest).starts_with("2d711642b726b044"));
     }
 
     #[test]

@@ -142,11 +142,10 @@ pub fn resolve(view: &impl Read, presented: &str, now: Millis) -> Result<Subject
     };
     let id = key_id(presented).ok_or_else(refused)?;
     let key = view.get(&schema::API_KEYS, &id.to_owned())?.ok_or_else(refused)?;
-    if !key.fits(presented) || key.is_expired(now) {
+    if !key.fits(presented) || key.is_expired(now) || !super::users::is_active(view, key.owner)? {
         return Err(refused());
     }
-    let owner = view.get(&schema::USERS, &key.owner)?.filter(|u| u.status == Status::Active).ok_or_else(refused)?;
-    Ok(Subject { actor: Actor::User(owner.id), credential: Credential::Key(key.id, key.scope) })
+    Ok(Subject { actor: Actor::User(key.owner), credential: Credential::Key(key.id, key.scope) })
 }
 
 /// All keys of a user; no check of rights.

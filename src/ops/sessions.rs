@@ -9,7 +9,7 @@ use crate::model::UserId;
 use crate::model::audit::Named;
 use crate::model::role::Action;
 use crate::model::session::{Session, SessionUse, SetupCode};
-use crate::model::user::{Status, User};
+use crate::model::user::User;
 use crate::policy::{Actor, Credential, Resource, Subject};
 use crate::store::{Read, Tx, schema};
 
@@ -76,8 +76,11 @@ pub fn resolve(view: &impl Read, token: &str, now: Millis) -> Result<(Subject, S
         return Err(refused());
     }
     let session = view.get(&schema::SESSIONS, &id_of(token))?.filter(|s| now < s.expires_at).ok_or_else(refused)?;
-    let user = view.get(&schema::USERS, &session.user)?.filter(|u| u.status == Status::Active).ok_or_else(refused)?;
-    Ok((Subject { actor: Actor::User(user.id), credential: Credential::Session(session.handle().to_owned()) }, session))
+    if !super::users::is_active(view, session.user)? {
+        return Err(refused());
+    }
+    let credential = Credential::Session(session.handle().to_owned());
+    Ok((Subject { actor: Actor::User(session.user), credential }, session))
 }
 
 /// A user's sessions that are not over, oldest first.

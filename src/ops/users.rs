@@ -323,6 +323,16 @@ fn keep_an_admin(cx: &Acting, before: &User) -> Result<()> {
     Ok(())
 }
 
+/// Whether the account exists and works: what every credential depends on at every request.
+pub(super) fn is_active(view: &impl Read, id: UserId) -> Result<bool> {
+    #[derive(serde::Deserialize)]
+    struct Part {
+        status: Status,
+    }
+    let part: Option<Part> = view.part(&schema::USERS, &id)?;
+    Ok(part.is_some_and(|user| user.status == Status::Active))
+}
+
 /// A living user by username or address, folded; no check of rights.
 pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<User>> {
     let folded = name::fold(typed);

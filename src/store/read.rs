@@ -6,6 +6,7 @@ use super::key::KeyCode;
 use super::range::{Cursor, Listed, Range};
 use super::table::{Directory, Index, Record, Table, Unique, Walkable, row_key, unpack};
 use crate::error::{Code, Error, Result};
+use serde::de::DeserializeOwned;
 use std::any::TypeId;
 use std::sync::Arc;
 
@@ -49,6 +50,13 @@ pub trait Read: Rows {
     /// The record with this key.
     fn get<V: Record>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<V>> {
         self.load(&row_key(table.number, key))
+    }
+
+    /// The fields of a record that `P` names, without decoding the others: for what every request asks of a row.
+    fn part<V: Record, P: DeserializeOwned>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<P>> {
+        let mut found = None;
+        self.row(&row_key(table.number, key), &mut |value| found = Some(unpack(value)))?;
+        found.transpose().map_err(|why| undecodable(&why))
     }
 
     /// The record that holds `key` in a unique index; a holder in another table that shares the index counts as none.
