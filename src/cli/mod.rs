@@ -290,7 +290,9 @@ fn start_log(log: &Log) {
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(tracing::Level::WARN.min(log.level))
         .with_target("bailiwick", log.level)
-        .with_target("access", log.level);
+        .with_target("access", log.level)
+        // It reports every request that is not HTTP as an error, with which anybody could fill the log.
+        .with_target("actix_http", tracing_subscriber::filter::LevelFilter::OFF);
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
