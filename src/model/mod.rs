@@ -6,6 +6,7 @@ pub mod credential;
 pub mod name;
 pub mod project;
 pub mod role;
+pub mod run;
 pub mod session;
 pub mod team;
 pub mod user;
@@ -51,6 +52,7 @@ ids! {
     TeamId "Entity" "A team. Shares its sequence with users.";
     ProjectId "Project" "A project.";
     InviteId "Invite" "A pending invitation to a team.";
+    RunId "Run" "A run, inside a project.";
 }
 
 /// What owns projects and stands first in a path: a team, or a person's own namespace.

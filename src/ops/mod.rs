@@ -301,7 +301,12 @@ fn named(what: &What) -> Named {
         }
         What::Team { id, name, .. } => Named::new("team", id, name.clone()),
         What::Namespace { owner, name } => Named::new("user", owner, name.clone()),
-        What::Project { id, name, entity_name, .. } => Named::new("project", id, format!("{entity_name}/{name}")),
+        What::Project { name, entity_name, inside: Some(run), .. } => {
+            Named::new("run", run.id, format!("{entity_name}/{name}/{}", run.name))
+        }
+        What::Project { id, name, entity_name, inside: None, .. } => {
+            Named::new("project", id, format!("{entity_name}/{name}"))
+        }
     }
 }
 

@@ -304,7 +304,10 @@ impl What {
             What::User { username, .. } => username.clone(),
             What::Team { name, .. } => format!("team {name}"),
             What::Namespace { name, .. } => format!("namespace {name}"),
-            What::Project { entity_name, name, .. } => format!("project {entity_name}/{name}"),
+            What::Project { entity_name, name, inside: Some(run), .. } => {
+                format!("run {entity_name}/{name}/{}", run.name)
+            }
+            What::Project { entity_name, name, inside: None, .. } => format!("project {entity_name}/{name}"),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
 use crate::model::role::{OrgRole, TeamRole};
 use crate::model::user::{Status, User, UserKind};
-use crate::model::{Entity, OrgId, ProjectId, TeamId, UserId};
+use crate::model::{Entity, OrgId, ProjectId, RunId, TeamId, UserId};
 use crate::store::Read;
 use crate::store::schema;
 
@@ -105,7 +105,20 @@ pub enum What {
         invited: bool,
         /// Its owner.
         owner: Option<UserId>,
+        /// The run in it that is asked about.
+        inside: Option<Inside>,
     },
+}
+
+/// A run that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// Which.
+    pub id: RunId,
+    /// The name for sentences.
+    pub name: String,
+    /// Whether the asker submitted it, or had it submitted.
+    pub own: bool,
 }
 
 impl Facts {
@@ -204,6 +217,15 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             let org = user.orgs.first().map(|m| m.org).ok_or_else(absent)?;
             Ok((org, What::Namespace { owner, name: user.username }))
         }
+        Resource::Run(id) => {
+            let run = view.get(&schema::RUNS, &id)?.ok_or_else(absent)?;
+            let (org, mut what) = gather(view, asker, Resource::Project(run.project))?;
+            if let What::Project { inside, .. } = &mut what {
+                let own = asker.is_some_and(|a| run.is_own(a.id));
+                *inside = Some(Inside { id, name: run.name, own });
+            }
+            Ok((org, what))
+        }
         Resource::Project(id) => {
             let project = view.get(&schema::PROJECTS, &id)?.ok_or_else(absent)?;
             let (entity_name, role) = match project.entity {
@@ -228,6 +250,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 role,
                 invited,
                 owner: project.owner,
+                inside: None,
             };
             Ok((project.org, what))
         }

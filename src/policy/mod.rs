@@ -23,11 +23,11 @@ pub mod rules;
 mod tests;
 
 pub use decision::{Decision, Step};
-pub use facts::{Facts, What, Who};
+pub use facts::{Facts, Inside, What, Who};
 pub use rules::decide;
 
 use crate::model::credential::KeyScope;
-use crate::model::{Entity, OrgId, ProjectId, UserId};
+use crate::model::{Entity, OrgId, ProjectId, RunId, UserId};
 
 /// A part of the server itself that acts, each with rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,4 +125,6 @@ pub enum Resource {
     Entity(Entity),
     /// A project.
     Project(ProjectId),
+    /// A run of a project: what the project's rules say, and what its submitter may do besides.
+    Run(RunId),
 }

@@ -36,6 +36,7 @@ fn project(visibility: Visibility, role: Option<TeamRole>, invited: bool) -> Wha
         role,
         invited,
         owner: Some(ANA),
+        inside: None,
     }
 }
 
@@ -218,6 +219,7 @@ fn any_what() -> impl Strategy<Value = What> {
                 role,
                 invited,
                 owner,
+                inside: None,
             }
         ),
     ]

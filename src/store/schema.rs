@@ -11,10 +11,11 @@ use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::TeamRole;
+use crate::model::run::Run;
 use crate::model::session::{Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
-use crate::model::{Entity, InviteId, OrgId, ProjectId, TeamId, UserId};
+use crate::model::{Entity, InviteId, OrgId, ProjectId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A value that somebody saved for a setting.
@@ -48,6 +49,7 @@ records! {
     Invite => InviteId, |v| v.id;
     Project => ProjectId, |v| v.id;
     ProjectMember => (ProjectId, UserId), |v| (v.project, v.user);
+    Run => RunId, |v| v.id;
     ApiKey => String, |v| v.id.clone();
     KeyUse => String, |v| v.key.clone();
     Session => String, |v| v.id.clone();
@@ -65,6 +67,8 @@ pub const ORG_IDS: Sequence = Sequence(0xF002, "organization");
 pub const PROJECT_IDS: Sequence = Sequence(0xF003, "project");
 /// Invitations.
 pub const INVITE_IDS: Sequence = Sequence(0xF004, "invite");
+/// Runs.
+pub const RUN_IDS: Sequence = Sequence(0xF005, "run");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -178,6 +182,14 @@ pub static PROJECT_MEMBERS: Table<ProjectMember> = Table::new(0x0302, "project_m
 pub static PROJECTS_OF_USER: Multi<ProjectMember, (UserId,)> =
     Multi::new(0x8303, "projects_of_user", |m, out| out.push((m.user,)));
 
+/// Runs. What a run reports comes too often for an event each; making, moving, stopping and deleting record theirs.
+pub static RUNS: Table<Run> = Table::quiet(0x0801, "runs", &[&RUN_BY_NAME])
+    .referring(|r, out| out.extend([Reference::to(&PROJECTS, &r.project), Reference::to(&USERS, &r.creator)]))
+    .counted_by(RUN_IDS, |r| r.id.0);
+/// One per project and name; deleted ones keep theirs.
+pub static RUN_BY_NAME: Unique<Run, (ProjectId, String)> =
+    Unique::new(0x8801, "run_by_name", |r, out| out.push((r.project, r.name.clone())), Code::NameTaken);
+
 /// API keys.
 pub static API_KEYS: Table<ApiKey> =
     Table::new(0x0401, "api_keys", &[&KEYS_OF_USER]).referring(|k, out| out.push(Reference::to(&USERS, &k.owner)));
@@ -233,8 +245,9 @@ pub static SCHEMA: Schema = Schema {
         &SETUP_CODES,
         &EVENTS,
         &SETTINGS,
+        &RUNS,
     ],
-    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS],
+    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS],
 };
 
 fn lives(user: &User) -> bool {
@@ -249,7 +262,7 @@ fn user_references(user: &User, out: &mut Vec<Reference>) {
     out.extend(user.default_team.map(|team| Reference::to(&TEAMS, &team)));
 }
 
-super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64));
+super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64), RunId(u64));
 
 impl KeyCode for EventId {
     fn encode(&self, out: &mut Vec<u8>) {
