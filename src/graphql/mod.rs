@@ -14,6 +14,7 @@ mod scan;
 mod teams;
 mod types;
 mod unfold;
+mod valid;
 
 use crate::app::App;
 use crate::error::{Code, Error, Kind, Result};
@@ -45,6 +46,7 @@ static SCHEMA: LazyLock<Whole> = LazyLock::new(|| {
         .limit_complexity(WEIGHT_MAX)
         .limit_directives(20)
         .disable_suggestions()
+        .extension(valid::Remember)
         .finish()
 });
 
@@ -86,17 +88,20 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Request> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|e| Error::new(Code::InvalidRequest, format!("The body is not a GraphQL request: {e}.")))?;
     let parsed = scan::parsed(&body.query)?;
+    // The wandb client sends an empty name for operations without one (0.31.0, 2026-11).
+    let operation_name = body.operation_name.filter(|name| !name.is_empty());
+    let variables = body.variables.unwrap_or_default();
+    let known = valid::Asked::new(&body.query, operation_name.as_deref(), &variables);
     let mut asked = Request::new(body.query);
+    if let Some(known) = known {
+        asked = asked.data(known);
+    }
+    // What does not parse is told when it is executed.
     if let Some(document) = parsed {
         asked.set_parsed_query(document);
     }
-    // The wandb client sends an empty name for operations without one (0.31.0, 2026-11).
-    asked.operation_name = body.operation_name.filter(|name| !name.is_empty());
-    asked.variables = body.variables.unwrap_or_default();
-    // What does not parse is told when it is executed.
-    if let Ok(document) = asked.parsed_query() {
-        unfold::check(document)?;
-    }
+    asked.operation_name = operation_name;
+    asked.variables = variables;
     Ok(asked)
 }
 

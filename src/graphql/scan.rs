@@ -2,6 +2,7 @@
 //! parser's work small, and names given twice in one input object, which the parser would quietly merge.
 //! What is no GraphQL at all is the parser's to say. Documents that came before are remembered, parsed.
 
+use super::unfold;
 use crate::error::{Code, Error, Result};
 use async_graphql::parser::{parse_query, types::ExecutableDocument};
 use std::cell::RefCell;
@@ -22,7 +23,7 @@ thread_local! {
 
 /// How many documents a worker remembers, and up to which length.
 const KNOWN_MAX: usize = 64;
-const KNOWN_LENGTH: usize = 8 * 1024;
+pub const KNOWN_LENGTH: usize = 8 * 1024;
 
 /// The document parsed; `None` where it cannot be, which the executor then says better.
 pub fn parsed(query: &str) -> Result<Option<ExecutableDocument>> {
@@ -31,6 +32,7 @@ pub fn parsed(query: &str) -> Result<Option<ExecutableDocument>> {
     }
     check(query)?;
     let Ok(document) = parse_query(query) else { return Ok(None) };
+    unfold::check(&document)?;
     if query.len() <= KNOWN_LENGTH {
         KNOWN.with_borrow_mut(|known| {
             if known.len() >= KNOWN_MAX {
