@@ -8,7 +8,7 @@ use crate::config::settings::{LiveSettings, Settings};
 use crate::crypto::Random;
 use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
-use crate::model::audit::{Event, EventId, Named, Outcome};
+use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
 use crate::model::credential::KeyUse;
 use crate::model::session::{Session, SessionUse};
 use crate::model::team::HOME;
@@ -139,6 +139,32 @@ impl App {
         })
     }
 
+    /// A reading use-case by whoever presents this API key: key, account and use-case see one snapshot, and the account is
+    /// read once. `origin` is written out only for the event of a refusal.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`] before `f` runs, else its own.
+    pub fn ask_by_key<T>(
+        &self,
+        presented: &str,
+        ip: IpAddr,
+        origin: impl FnOnce() -> Origin,
+        f: impl FnOnce(&Asking) -> Result<T>,
+    ) -> Result<T> {
+        let env = self.env();
+        self.store.read(|view| {
+            let (subject, owner) = ops::credentials::resolve_owner(view, presented, env.now)?;
+            self.used_key(&subject, env.now, ip);
+            let who = Caller { subject, origin: Origin::default() };
+            let cx = Cx::known(view, &who, &env, owner);
+            let outcome = f(&cx);
+            if outcome.is_err() {
+                self.note(cx.take_refusal().map(|event| Event { origin: origin(), ..event }));
+            }
+            outcome
+        })
+    }
+
     /// A writing use-case in one transaction. When it resolves with `Ok`, the change and its event are on disk.
     pub async fn act<T: Send + 'static>(
         &self,
@@ -183,10 +209,14 @@ impl App {
     pub fn by_key(&self, presented: &str, ip: IpAddr) -> Result<Subject> {
         let now = self.clock.now();
         let subject = self.store.read(|view| ops::credentials::resolve(view, presented, now))?;
+        self.used_key(&subject, now, ip);
+        Ok(subject)
+    }
+
+    fn used_key(&self, subject: &Subject, now: Millis, ip: IpAddr) {
         if let Credential::Key(id, _) = &subject.credential {
             touch(&self.uses.keys, id, now, ip);
         }
-        Ok(subject)
     }
 
     /// Who holds this session cookie, with the session.

@@ -9,12 +9,13 @@ use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Origin;
 use crate::model::session::Session;
-use crate::ops::Caller;
+use crate::ops::{Asking, Caller};
 use crate::policy::Subject;
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{self, HeaderMap};
 use base64::Engine as _;
+use std::borrow::Cow;
 
 /// The session cookie over TLS: the browser keeps it to this host and to TLS by its name (RFC 6265bis §4.1.3.2).
 const COOKIE_TLS: &str = "__Host-bailiwick";
@@ -53,16 +54,25 @@ pub fn anonymous(request: &HttpRequest) -> Caller {
 /// # Errors
 /// [`Code::Unauthenticated`] without a credential or with one that is not accepted.
 pub fn by_key(app: &App, request: &HttpRequest) -> Result<Caller> {
-    let presented = presented(request.headers())?.ok_or_else(|| {
-        Error::new(Code::Unauthenticated, "The request carries no credential.")
-            .hint("Send an API key as the Basic password or as a Bearer token.")
-    })?;
+    let presented = presented(request.headers())?.ok_or_else(no_credential)?;
     let subject = app.by_key(&presented, context(request).client)?;
     Ok(Caller { subject, origin: origin(request) })
 }
 
+/// One reading use-case by API key, credentials as for [`by_key`]: the key, its owner and `f` see one snapshot. The door for
+/// requests that ask one thing; those that ask several resolve the [`Caller`] first.
+pub fn ask_by_key<T>(app: &App, request: &HttpRequest, f: impl FnOnce(&Asking) -> Result<T>) -> Result<T> {
+    let presented = presented(request.headers())?.ok_or_else(no_credential)?;
+    app.ask_by_key(&presented, context(request).client, || origin(request), f)
+}
+
+fn no_credential() -> Error {
+    Error::new(Code::Unauthenticated, "The request carries no credential.")
+        .hint("Send an API key as the Basic password or as a Bearer token.")
+}
+
 /// The secret in the Authorization header, if there is one.
-fn presented(headers: &HeaderMap) -> Result<Option<String>> {
+fn presented(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>> {
     let unreadable = || {
         Error::new(Code::Unauthenticated, "The Authorization header cannot be read.")
             .hint("Send 'Basic' with base64 of user:KEY, or 'Bearer' with the key.")
@@ -75,7 +85,7 @@ fn presented(headers: &HeaderMap) -> Result<Option<String>> {
     let (scheme, rest) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or_else(unreadable)?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Some(rest.to_owned()));
+        return Ok(Some(Cow::Borrowed(rest)));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(unreadable());
@@ -83,7 +93,7 @@ fn presented(headers: &HeaderMap) -> Result<Option<String>> {
     let decoded = base64::engine::general_purpose::STANDARD.decode(rest).map_err(|_| unreadable())?;
     let pair = String::from_utf8(decoded).map_err(|_| unreadable())?;
     let (_, password) = pair.split_once(':').ok_or_else(unreadable)?;
-    Ok(Some(password.to_owned()))
+    Ok(Some(Cow::Owned(password.to_owned())))
 }
 
 /// The caller by session cookie with the session; `None` without one or when it is over.
@@ -159,7 +169,8 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn secret(value: &str) -> Result<Option<String>> {
-        presented(TestRequest::default().insert_header(("authorization", value)).to_http_request().headers())
+        let request = TestRequest::default().insert_header(("authorization", value)).to_http_request();
+        Ok(presented(request.headers())?.map(Cow::into_owned))
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl<'a, V: Read> Cx<'a, V> {
         Cx { view, caller, env, asker: OnceCell::new(), refusal: RefCell::new(None), events: Cell::new(0) }
     }
 
+    /// The same where the asker's row, as `view` has it, was just read.
+    pub fn known(view: V, caller: &'a Caller, env: &'a Env, asker: User) -> Self {
+        Cx { asker: OnceCell::from(Some(asker)), ..Cx::new(view, caller, env) }
+    }
+
     /// The present.
     pub fn now(&self) -> Millis {
         self.env.now

@@ -90,9 +90,14 @@ pub fn get<V: Read>(cx: &Cx<V>, typed: &str) -> Result<User> {
 /// # Errors
 /// [`Code::Unauthenticated`] when nobody is signed in.
 pub fn me<V: Read>(cx: &Cx<V>) -> Result<User> {
+    oneself(cx).cloned()
+}
+
+/// [`me`] without a copy.
+pub fn oneself<'c, V: Read>(cx: &'c Cx<V>) -> Result<&'c User> {
     let id = cx.subject().user().ok_or_else(|| Error::new(Code::Unauthenticated, "You are not signed in."))?;
     let _grant = cx.allow(Action::UserRead, Resource::User(id))?;
-    cx.asker()?.cloned().ok_or_else(|| Error::new(Code::Unauthenticated, "The account is gone."))
+    cx.asker()?.ok_or_else(|| Error::new(Code::Unauthenticated, "The account is gone."))
 }
 
 /// People of the asker's organization, by username. `search` narrows to usernames that begin with it, or to the one whose

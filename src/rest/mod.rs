@@ -41,21 +41,22 @@ struct CredentialBody<'a> {
 
 /// `GET /access/v1/subject`.
 async fn subject(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let who = auth::by_key(&app, &request)?;
-    let user = app.ask(&who, |cx| ops::users::me(cx))?;
-    let credential = match &who.subject.credential {
-        Credential::Key(id, scope) => CredentialBody { id, scope: scope.as_str() },
-        Credential::None | Credential::Shell | Credential::Session(_) => CredentialBody { id: "", scope: "full" },
-    };
-    Ok(HttpResponse::Ok().json(SubjectBody {
-        id: user.id.global(),
-        username: &user.username,
-        name: user.label(),
-        kind: if user.is_service() { "service" } else { "person" },
-        email: user.email(),
-        org_role: user.orgs.first().map(|m| m.role),
-        credential,
-    }))
+    auth::ask_by_key(&app, &request, |cx| {
+        let user = ops::users::oneself(cx)?;
+        let credential = match &cx.subject().credential {
+            Credential::Key(id, scope) => CredentialBody { id, scope: scope.as_str() },
+            Credential::None | Credential::Shell | Credential::Session(_) => CredentialBody { id: "", scope: "full" },
+        };
+        Ok(HttpResponse::Ok().json(SubjectBody {
+            id: user.id.global(),
+            username: &user.username,
+            name: user.label(),
+            kind: if user.is_service() { "service" } else { "person" },
+            email: user.email(),
+            org_role: user.orgs.first().map(|m| m.role),
+            credential,
+        }))
+    })
 }
 
 /// What is to be explained.
@@ -69,17 +70,16 @@ struct Question {
 
 /// `GET /access/v1/explain?subject=&action=&resource=`: without a subject it is about the asker.
 async fn explain(app: web::Data<App>, request: HttpRequest, asked: web::Query<Question>) -> Result<HttpResponse> {
-    let who = auth::by_key(&app, &request)?;
-    let action = asked.action.as_deref().ok_or_else(|| {
-        Error::new(Code::InvalidRequest, "The question has no action.")
-            .hint("Ask with ?subject=NAME&action=OBJECT:OPERATION&resource=TEAM/PROJECT.")
-    })?;
-    let explained = app.ask(&who, |cx| {
+    let explained = auth::ask_by_key(&app, &request, |cx| {
+        let action = asked.action.as_deref().ok_or_else(|| {
+            Error::new(Code::InvalidRequest, "The question has no action.")
+                .hint("Ask with ?subject=NAME&action=OBJECT:OPERATION&resource=TEAM/PROJECT.")
+        })?;
         let subject = match &asked.subject {
-            Some(subject) => subject.clone(),
-            None => ops::users::me(cx)?.username,
+            Some(subject) => subject,
+            None => &ops::users::oneself(cx)?.username,
         };
-        ops::explain::explain(cx, &subject, action, &asked.resource)
+        ops::explain::explain(cx, subject, action, &asked.resource)
     })?;
     Ok(HttpResponse::Ok().json(explained))
 }
