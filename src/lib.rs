@@ -14,6 +14,7 @@
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
 //! | [`ops`] | use-cases: one function per thing a person can do |
 //! | [`graphql`] | the administration API that the wandb SDK calls |
+//! | [`decisions`] | the decision point for other services: AuthZEN, and the answer for reverse proxies |
 //! | [`rest`] | small JSON endpoints: the credential's subject, explanations, the audit log |
 
 pub mod app;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod crypto;
+pub mod decisions;
 pub mod error;
 pub mod graphql;
 pub mod http;

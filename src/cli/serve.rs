@@ -89,6 +89,7 @@ async fn serve(
             .app_data(for_routes.clone())
             .configure(crate::graphql::routes)
             .configure(crate::rest::routes)
+            .configure(crate::decisions::routes)
             .configure(crate::console::routes);
     };
     http::serve(config, listener, certificates, outer, routes, ready, stop).await

@@ -222,6 +222,9 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
         // What is left of the body is not read: without this the connection would swallow it without end.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    // AuthZEN 1.0, "Request Identification": the caller's own id comes back. Ours stands in the body of an error.
+    let asked = response.request();
+    let echoed = asked.path().starts_with("/access/v1/").then(|| asked.headers().get(&REQUEST_ID).cloned()).flatten();
     let headers = response.headers_mut();
     // Room for all at once, else the map grows and moves three times.
     headers.reserve(SECURITY.len() + 4);
@@ -234,7 +237,9 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
     if outer.hsts {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    if let Ok(value) = HeaderValue::from_maybe_shared(actix_web::web::Bytes::from(id.to_string())) {
+    if let Some(sent) = echoed {
+        headers.insert(REQUEST_ID.clone(), sent);
+    } else if let Ok(value) = HeaderValue::from_maybe_shared(actix_web::web::Bytes::from(id.to_string())) {
         headers.insert(REQUEST_ID.clone(), value);
     }
     let took = started.elapsed();

@@ -1,12 +1,12 @@
 //! "Why?": the decision about anybody, with its whole reason chain, computed by the very code that enforces. About oneself
 //! everyone may ask; about others it takes `decision:evaluate`.
 
-use super::{Cx, absent, or_absent};
+use super::{Cx, absent, evaluate, or_absent};
 use crate::error::{Error, Result};
 use crate::model::Entity;
 use crate::model::audit::Reason;
 use crate::model::role::{Action, Level};
-use crate::policy::{Actor, Credential, Resource, Subject, decide};
+use crate::policy::{Resource, decide};
 use crate::store::Read;
 use serde::Serialize;
 
@@ -21,25 +21,18 @@ pub struct Explanation {
     pub chain: Vec<Reason>,
 }
 
-/// The decision about `subject` (username or address) doing `action` on `resource`: `TEAM`, `TEAM/PROJECT`, `user:NAME`, or
+/// The decision about `subject` (username, address or global id) doing `action` on `resource`: `TEAM`, `TEAM/PROJECT`, `user:NAME`, or
 /// nothing or the organization's name for the organization.
 pub fn explain<V: Read>(cx: &Cx<V>, subject: &str, action: &str, resource: &str) -> Result<Explanation> {
     let action = Action::parse(action)?;
-    let user = super::users::by_name(cx.view(), subject)?;
-    let oneself = user.as_ref().is_some_and(|u| cx.subject().user() == Some(u.id));
-    if !oneself {
-        // Asked before anything is said about who exists.
-        let _grant = cx.allow(Action::DecisionEvaluate, Resource::Org(cx.org()?))?;
-    }
-    let user = user.ok_or_else(|| absent("user", subject))?;
+    let user = evaluate::subject(cx, subject, &mut false)?.ok_or_else(|| absent("user", subject))?;
     // Whatever was looked for, and wherever it was missed: absent and hidden read alike.
+    let missing = || absent("resource", resource);
     let found = or_absent(resolve(cx, action, resource), "resource", resource)?;
-    let asked = Subject { actor: Actor::User(user.id), credential: Credential::None };
-    let facts = cx.facts(&asked, found)?;
+    let facts = evaluate::facts(cx, &user, found)?.ok_or_else(missing)?;
     let decision = decide(&facts, action);
-    if oneself && !decision.visible() {
-        // To the asker a hidden thing looks absent here as everywhere.
-        return Err(absent("resource", resource));
+    if !evaluate::may_know(cx, &user, &decision) {
+        return Err(missing());
     }
     Ok(Explanation { allowed: decision.allowed(), visible: decision.visible(), chain: decision.reasons(&facts) })
 }

@@ -12,6 +12,8 @@ pub mod audit;
 pub mod bootstrap;
 pub mod credentials;
 pub mod denials;
+pub mod discover;
+pub mod evaluate;
 pub mod explain;
 pub mod lookup;
 pub mod passwords;
@@ -35,7 +37,7 @@ use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason
 use crate::model::role::Action;
 use crate::model::team::HOME;
 use crate::model::user::User;
-use crate::policy::{Actor, Decision, Facts, Resource, Subject, What, Who, decide, facts};
+use crate::policy::{Actor, Credential, Decision, Facts, Resource, Subject, What, Who, decide, facts};
 use crate::store::{Read, Snapshot, Tx, schema};
 use crate::store::{Record, Table};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -160,6 +162,13 @@ impl<'a, V: Read> Cx<'a, V> {
             return facts::about(&self.view, subject, self.asker()?, resource, members_may_create_teams);
         }
         facts::load(&self.view, subject, resource, members_may_create_teams)
+    }
+
+    /// The facts about an account whose row is at hand, by no credential in particular.
+    pub(crate) fn facts_of(&self, user: &User, resource: Resource) -> Result<Facts> {
+        let subject = Subject { actor: Actor::User(user.id), credential: Credential::None };
+        let members_may_create_teams = self.env.settings.members_may_create_teams();
+        facts::about(&self.view, &subject, Some(user), resource, members_may_create_teams)
     }
 
     /// Whether the asker may; for filtering lists and drawing pages. A resource that is gone is refused.

@@ -89,6 +89,7 @@ pub fn serve(app: &web::Data<App>, workers: usize) -> Served {
                 .app_data(app.clone())
                 .configure(bailiwick::graphql::routes)
                 .configure(bailiwick::rest::routes)
+                .configure(bailiwick::decisions::routes)
                 .configure(bailiwick::console::routes);
         };
         let ready = || tell.send(url).unwrap();

@@ -21,6 +21,7 @@ mod bad_input;
 mod cli;
 mod console;
 mod crash;
+mod decisions;
 mod directory;
 mod explain;
 mod metrics;

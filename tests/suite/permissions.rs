@@ -31,6 +31,12 @@ const ROUTES: &[(&str, &[&str])] = &[
             "/access/v1/explain?subject=mia&action=project:read&resource=acme/vault",
         ],
     ),
+    ("POST /access/v1/evaluation", &[]),
+    ("POST /access/v1/evaluations", &[]),
+    ("POST /access/v1/search/subject", &[]),
+    ("POST /access/v1/search/resource", &[]),
+    ("POST /access/v1/search/action", &[]),
+    ("GET /.well-known/authzen-configuration", &["/.well-known/authzen-configuration"]),
     ("GET /admin/audit_logs", &["/admin/audit_logs"]),
     ("GET /login", &["/login"]),
     ("POST /login", &[]),
@@ -202,6 +208,21 @@ fn queries() -> Vec<Operation> {
         operation("project", "open", project, json!({"e": TEAM, "p": "square"})),
         operation("project", "nothing", project, json!({"e": TEAM, "p": "nothing"})),
         operation("model", "team", "{ model(entityName: \"acme\", name: \"fusion\") { id } }", json!({})),
+    ]
+}
+
+/// What can be asked of the decision point: about the organization admin, and as the one in the column.
+fn decisions() -> Vec<(&'static str, &'static str, Value)> {
+    let subject = json!({"type": "user", "id": "mia"});
+    let (action, resource) = (json!({"name": "project:read"}), json!({"type": "project", "id": "acme/fusion"}));
+    let one = json!({"subject": subject, "action": action, "resource": resource});
+    let many = json!({"subject": subject, "action": action, "evaluations": [{"resource": resource}]});
+    vec![
+        ("about mia", "/access/v1/evaluation", one.clone()),
+        ("about mia", "/access/v1/evaluations", many),
+        ("", "/access/v1/search/subject", one.clone()),
+        ("about mia", "/access/v1/search/resource", one.clone()),
+        ("about mia", "/access/v1/search/action", one),
     ]
 }
 
@@ -387,7 +408,7 @@ fn who_may_what_is_the_reviewed_grid() {
             CAST.iter().zip(cells).map(|(who, cell)| format!("{cell:<w$}", w = who.len())).collect();
         writeln!(grid, "{label:<78}{}", cells.join(" ").trim_end()).unwrap();
     };
-    let is_api = |path: &str| ["/access/", "/admin/", "/metrics"].iter().any(|p| path.starts_with(p));
+    let is_api = |path: &str| ["/access/", "/admin/", "/metrics", "/.well-known/"].iter().any(|p| path.starts_with(p));
     let mut open = String::new();
     for (route, paths) in ROUTES {
         for path in *paths {
@@ -398,6 +419,10 @@ fn who_may_what_is_the_reviewed_grid() {
             }
             line(&format!("{} {path}", route.split(' ').next().unwrap()), &cells);
         }
+    }
+    for (about, path, body) in decisions() {
+        let cells: Vec<String> = CAST.iter().map(|who| cell(&keys[who].post_json(path, &body))).collect();
+        line(&format!("POST {path} {about}"), &cells);
     }
     for asked in queries() {
         let cells: Vec<String> =
@@ -421,6 +446,8 @@ fn who_may_what_is_the_reviewed_grid() {
         let path = crate::attacks::forms::filled(route);
         let reply = if *route == "POST /graphql" {
             world.anonymous.graphql("{ viewer { id } }", json!({}))
+        } else if is_api(&path) {
+            world.anonymous.post_json(&path, &json!({}))
         } else {
             world.anonymous.fresh().post_form(&path, &[])
         };
