@@ -23,7 +23,9 @@ impl EventId {
 
     /// Reads the 26 characters; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        Ulid::from_string(text).ok().map(EventId)
+        // They have room for 130 bits. The crate drops the two in front, and one event would have four ids (ulid 3.0.0).
+        let fits = text.starts_with(|c| matches!(c, '0'..='7'));
+        Ulid::from_string(text).ok().filter(|_| fits).map(EventId)
     }
 }
 
@@ -171,4 +173,19 @@ fn one() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_one(n: &u32) -> bool {
     *n == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_one_id() {
+        let id = EventId::new(1_800_000_000_000, 7);
+        let text = id.to_string();
+        assert_eq!(EventId::parse(&text), Some(id));
+        for bad in ["8", "Z", "g"].map(|first| format!("{first}{}", &text[1..])) {
+            assert_eq!(EventId::parse(&bad), None, "{bad}");
+        }
+    }
 }

@@ -39,8 +39,8 @@ macro_rules! ids {
             pub fn from_global(text: &str) -> Option<Self> {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
                 let number = std::str::from_utf8(&bytes).ok()?.strip_prefix(concat!($label, ":"))?;
-                if number.starts_with('+') { return None; }
-                number.parse().ok().map($name)
+                // One id, one spelling: no sign, no zeros in front.
+                number.parse().ok().map($name).filter(|id| id.0.to_string() == number)
             }
         }
     )*};
@@ -89,6 +89,8 @@ mod tests {
         assert_eq!(UserId(7).global(), "VXNlcjo3");
         assert_eq!(UserId::from_global("VXNlcjo3"), Some(UserId(7)));
         assert_eq!(TeamId::from_global("VXNlcjo3"), None);
-        assert_eq!(UserId::from_global("not base64"), None);
+        for bad in ["not base64", "VXNlcjowNw==", "VXNlcjorNw==", "VXNlcjo="] {
+            assert_eq!(UserId::from_global(bad), None, "{bad}");
+        }
     }
 }

@@ -54,7 +54,8 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    text.nfkc().flat_map(char::to_lowercase).collect::<String>().trim().to_owned()
+    // Composed once more: a capital J with a caron is two characters, the small one is a letter of its own.
+    text.nfkc().flat_map(char::to_lowercase).nfkc().collect::<String>().trim().to_owned()
 }
 
 /// Checks the name of a user or a team: letters, digits, `_` and `-`, at most [`NAME_MAX`], not [`RESERVED`].
@@ -174,6 +175,18 @@ mod tests {
         assert_eq!(check_email(" ana@example.com ").unwrap(), "ana@example.com");
         for bad in ["", "ana", "@x", "a@", "a b@x.de", "a@b@c.de", "a@.de", "<a>@x.de"] {
             assert!(check_email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn folding_knows_letters_that_only_their_small_form_has() {
+        assert_eq!(fold("J\u{30c}"), fold("\u{1f0}"));
+        let marks: Vec<char> = ('\u{300}'..='\u{36f}').collect();
+        for capital in ('\0'..=char::MAX).filter(|c| !c.to_lowercase().eq([*c])) {
+            for mark in &marks {
+                let folded = fold(&String::from_iter([capital, *mark]));
+                assert_eq!(fold(&folded), folded, "{capital:?} {mark:?}");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::crypto::{self, Random};
 use crate::error::{Code, Error, Result};
+use crate::model::name;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -93,8 +94,10 @@ pub fn check_new(password: &str, own: &[&str]) -> Result<()> {
         return Err(Error::new(Code::WeakPassword, format!("The password is shorter than {PASSWORD_MIN} characters."))
             .hint("Three or four unrelated words make a good one."));
     }
+    // The estimate looks at the first hundred characters only, and takes odd capitals for strength (zxcvbn 3.1.1).
+    let is_own = own.iter().any(|name| name::fold(name) == name::fold(password));
     let estimate = zxcvbn::zxcvbn(password, own);
-    if estimate.score() < zxcvbn::Score::Three {
+    if is_own || estimate.score() < zxcvbn::Score::Three {
         return Err(Error::new(Code::WeakPassword, "The password is too easy to guess.")
             .hint("Three or four unrelated words make a good one."));
     }
@@ -120,7 +123,9 @@ mod tests {
         for bad in ["short", "password1234", "1234567890", &"x".repeat(513), "ab\0defghijklm"] {
             assert_eq!(check_new(bad, &[]).unwrap_err().code(), Code::WeakPassword, "{bad}");
         }
-        assert!(check_new("anamaria-lopez", &["anamaria-lopez"]).is_err());
+        for own in ["anamaria-lopez", "aNaMaRiA-lOpEz de La FuEnTe y MoNtOyA", &"ana lopez de la fuente ".repeat(8)] {
+            assert!(check_new(own, &["ana", &own.to_lowercase()]).is_err(), "{own}");
+        }
         check_new("plover ketch amber vault", &["ana"]).unwrap();
     }
 }

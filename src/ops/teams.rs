@@ -301,7 +301,9 @@ pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<
         return Err(Error::invalid("A service account needs a description."));
     }
     // A display name without an address: nothing before an '@' may be cut off.
-    let base = format!("service-{}", name::derive_username(&description.replace('@', "-")));
+    let mut base = format!("service-{}", name::derive_username(&description.replace('@', "-")));
+    // Room for the number where the name is taken; it is ASCII by now.
+    base.truncate(name::NAME_MAX - 8);
     let user = User {
         id: UserId(cx.tx().next_id(schema::ENTITY_IDS)?),
         kind: UserKind::Service { team: team.id },

@@ -405,6 +405,18 @@ async fn a_service_account_dies_with_its_membership_and_its_key_is_shown_once() 
     assert!(w.findings().is_empty());
 }
 
+#[tokio::test]
+async fn service_accounts_have_legal_names_however_long_their_description() {
+    let w = world();
+    let ben = w.user("ben", OrgRole::Admin).await;
+    w.team("acme", "ben").await;
+    for _ in 0..2 {
+        let long = "x".repeat(200);
+        let made = w.app.act(&as_user(&ben), move |cx| teams::create_service(cx, "acme", &long)).await.unwrap();
+        crate::model::name::check_entity_name("user", &made.username).unwrap();
+    }
+}
+
 const MINUTE_AND_MORE: Millis = 61 * SECOND;
 
 #[tokio::test]

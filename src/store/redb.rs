@@ -49,6 +49,13 @@ struct Inner {
     version: AtomicU64,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        discard(self.latest.get_mut().take());
+        discard(self.open.get_mut().database.take());
+    }
+}
+
 struct Open {
     database: Option<Database>,
     /// Set while reads come from a shadow; setting the flag inside ends what still reads from it.
@@ -124,9 +131,9 @@ impl Redb {
     /// After a failure: closes the database and goes on reading through a shadow.
     fn degrade(&self) {
         let mut open = self.0.open.write();
-        self.0.latest.lock().take();
         // The old one first: were it still able to write, two would share the file.
-        open.database = None;
+        discard(self.0.latest.lock().take());
+        discard(open.database.take());
         match open_shadow(&self.0.disk) {
             Ok((database, retired)) => {
                 *self.0.latest.lock() = latest(&database).ok().map(Arc::new);
@@ -159,13 +166,13 @@ impl Redb {
         if let Some(retired) = open.shadow.take() {
             retired.store(true, Ordering::SeqCst);
         }
-        open.database = Some(database);
+        discard(open.database.replace(database));
         tracing::info!("the store can be written again");
         Ok(())
     }
 
     fn apply(&self, batch: Batch) -> Result<(), EngineError> {
-        self.0.latest.lock().take();
+        discard(self.0.latest.lock().take());
         let open = self.0.open.read();
         let database = open.database.as_ref().ok_or_else(closed)?;
         guarded(|| {
@@ -190,18 +197,29 @@ impl Redb {
 
 impl Engine for Redb {
     fn view(&self) -> Result<Box<dyn View>, EngineError> {
-        Ok(Box::new(RedbView { table: self.table()? }))
+        Ok(Box::new(RedbView(Some(self.table()?))))
     }
 
     fn begin(&self) -> Result<Box<dyn Commit>, EngineError> {
         self.recover()?;
         let version = self.0.version.load(Ordering::SeqCst);
-        Ok(Box::new(RedbCommit { view: RedbView { table: self.table()? }, version, engine: self.clone() }))
+        Ok(Box::new(RedbCommit { view: RedbView(Some(self.table()?)), version, engine: self.clone() }))
     }
 }
 
-struct RedbView {
-    table: Arc<Bytes>,
+/// A snapshot; it is there until the view is dropped.
+struct RedbView(Option<Arc<Bytes>>);
+
+impl RedbView {
+    fn table(&self) -> Result<&Bytes, EngineError> {
+        self.0.as_deref().ok_or_else(closed)
+    }
+}
+
+impl Drop for RedbView {
+    fn drop(&mut self) {
+        discard(self.0.take());
+    }
 }
 
 struct RedbCommit {
@@ -212,7 +230,7 @@ struct RedbCommit {
 
 impl View for RedbView {
     fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
-        match guarded(|| self.table.get(key).map_err(engine_error))? {
+        match guarded(|| self.table()?.get(key).map_err(engine_error))? {
             Some(value) => {
                 found(guarded(|| Ok(value.value()))?);
                 Ok(true)
@@ -226,7 +244,7 @@ impl View for RedbView {
             return Ok(());
         }
         let upper = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
-        let mut range = guarded(|| self.table.range::<&[u8]>((Bound::Included(from), upper)).map_err(engine_error))?;
+        let mut range = guarded(|| self.table()?.range::<&[u8]>((Bound::Included(from), upper)).map_err(engine_error))?;
         loop {
             let next = guarded(|| {
                 let next = match order {
@@ -316,6 +334,17 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineErr
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(EngineError::new(EngineFault::Foreign, format!("redb stopped over the file: {words}")))
     })
+}
+
+/// Drops what is redb's: closing writes, and so may panic on a damaged file too. A snapshot can be what closes, being the
+/// last to hold the file.
+fn discard<T>(held: T) {
+    if let Err(e) = guarded(|| {
+        drop(held);
+        Ok(())
+    }) {
+        tracing::error!(error = %e, "the store file could not be closed in order; run `bailiwick doctor`");
+    }
 }
 
 fn closed() -> EngineError {

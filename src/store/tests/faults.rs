@@ -232,6 +232,25 @@ fn scrambled_bytes_end_in_errors_and_never_in_a_panic() {
 }
 
 #[test]
+fn closing_over_a_damaged_file_is_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file_with_rows(&dir);
+    let whole = std::fs::read(&path).unwrap();
+    // Pages 2 and 3 hold what redb reads when it opens a file and only uses when it closes it, at 8,656 and 12,568 here.
+    for at in (8_192..16_384).step_by(8).filter(|at| whole[*at..at + 8] != [0; 8]) {
+        let mut bytes = whole.clone();
+        bytes[at + 5..at + 8].copy_from_slice(&[0x15, 0x15, 0]);
+        std::fs::write(&path, &bytes).unwrap();
+        if let Ok(store) = Store::open_file(&path, &SCHEMA) {
+            let snapshot = store.snapshot();
+            let _ = store.write_blocking(|tx| tx.put(&NOTES, &note(9, 9)));
+            drop(store);
+            drop(snapshot);
+        }
+    }
+}
+
+#[test]
 fn a_file_that_may_only_be_read_is_served_read_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = file_with_rows(&dir);
