@@ -60,12 +60,19 @@ pub struct Setting {
     pub secret: bool,
     /// One sentence for the manual.
     pub doc: &'static str,
+    /// What to know before changing it, where it takes access away or gives it; else empty.
+    pub caution: &'static str,
 }
 
 /// `session.length`.
 pub const SESSION_LENGTH: &str = "session.length";
 /// `teams.members_may_create`.
 pub const MEMBERS_MAY_CREATE_TEAMS: &str = "teams.members_may_create";
+
+/// `personal_entities.disabled`.
+pub const PERSONAL_ENTITIES_DISABLED: &str = "personal_entities.disabled";
+/// `teams.admin_access_disabled`.
+pub const ADMIN_TEAM_ACCESS_DISABLED: &str = "teams.admin_access_disabled";
 
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
@@ -76,6 +83,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "720",
         secret: false,
         doc: "How long a browser session lasts, in hours.",
+        caution: "",
     },
     Setting {
         key: MEMBERS_MAY_CREATE_TEAMS,
@@ -84,6 +92,25 @@ pub const SETTINGS: &[Setting] = &[
         default: "false",
         secret: false,
         doc: "Whether members of the organization who are not its admins may create teams.",
+        caution: "",
+    },
+    Setting {
+        key: PERSONAL_ENTITIES_DISABLED,
+        env: &["GORILLA_DISABLE_PERSONAL_ENTITY"],
+        kind: Kind::Bool,
+        default: "false",
+        secret: false,
+        doc: "Whether personal namespaces are closed: no new personal projects, nothing written to existing ones; reading stays.",
+        caution: "Scripts that name no team submit to the personal namespace and will fail from then on.",
+    },
+    Setting {
+        key: ADMIN_TEAM_ACCESS_DISABLED,
+        env: &["GORILLA_DISABLE_ADMIN_TEAM_ACCESS"],
+        kind: Kind::Bool,
+        default: "false",
+        secret: false,
+        doc: "Whether organization admins are kept out of teams: they cannot add themselves, make service accounts or keys there, or change the visibility of projects in teams they are not in.",
+        caution: "A team whose last admin leaves can then be repaired only by adding somebody else to it.",
     },
 ];
 
@@ -146,6 +173,8 @@ pub struct Settings {
     resolved: Vec<Resolved>,
     session_length: Millis,
     members_may_create_teams: bool,
+    personal_entities_disabled: bool,
+    admin_team_access_disabled: bool,
 }
 
 impl Settings {
@@ -159,11 +188,17 @@ impl Settings {
             Some(Value::Span(span)) => span,
             _ => return Err(wrong(SESSION_LENGTH)),
         };
-        let members_may_create_teams = match find(MEMBERS_MAY_CREATE_TEAMS) {
-            Some(Value::Bool(yes)) => yes,
-            _ => return Err(wrong(MEMBERS_MAY_CREATE_TEAMS)),
+        let flag = |key: &str| match find(key) {
+            Some(Value::Bool(yes)) => Ok(yes),
+            _ => Err(wrong(key)),
         };
-        Ok(Settings { session_length, members_may_create_teams, resolved })
+        Ok(Settings {
+            session_length,
+            members_may_create_teams: flag(MEMBERS_MAY_CREATE_TEAMS)?,
+            personal_entities_disabled: flag(PERSONAL_ENTITIES_DISABLED)?,
+            admin_team_access_disabled: flag(ADMIN_TEAM_ACCESS_DISABLED)?,
+            resolved,
+        })
     }
 
     /// Every setting with its source, in the order of [`SETTINGS`].
@@ -174,6 +209,16 @@ impl Settings {
     /// How long a browser session lasts.
     pub fn session_length(&self) -> Millis {
         self.session_length
+    }
+
+    /// Whether personal namespaces are closed for writing.
+    pub fn personal_entities_disabled(&self) -> bool {
+        self.personal_entities_disabled
+    }
+
+    /// Whether organization admins are kept out of teams they are not in.
+    pub fn admin_team_access_disabled(&self) -> bool {
+        self.admin_team_access_disabled
     }
 
     /// Whether members who are not admins may create teams.

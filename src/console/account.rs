@@ -73,7 +73,7 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         emails: visit.me.emails.iter().map(|e| e.address.clone()).collect(),
         role: words::org_mark(&visit.me, visit.org),
         role_why: super::why::link(&visit.me.username, "organization:read", ""),
-        teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.as_str()))).collect(),
+        teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.label()))).collect(),
         tabs: vec![
             made("Profile and sessions", "profile", None),
             made("API keys", "keys", Some(keys.len())),

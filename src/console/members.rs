@@ -10,6 +10,7 @@ use crate::model::role::TeamRole;
 use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::teams::{Invited, Member, TeamChange};
+use crate::policy::Held;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// The tab again with the error in place, or the error page where the team itself is out of reach.
@@ -50,18 +51,18 @@ async fn try_add(app: &Instance, visit: &Visit, team: &str, fields: &Fields) -> 
     if who.is_empty() {
         return Err(Error::invalid("Enter a username or an e-mail address."));
     }
-    let role = TeamRole::parse(fields.get("role"))?;
+    let role = fields.text("role").to_owned();
     let (to, of) = (team.to_owned(), format!("/{team}/members"));
-    match app.act(&visit.caller, move |cx| ops::teams::invite(cx, &to, &who, role)).await? {
-        Invited::Added(user, membership) if membership.since_at < visit.now => {
-            visit.done(&of, format!("{} was in {team} already, as {}.", user.username, membership.role.as_str()))
+    match app.act(&visit.caller, move |cx| ops::teams::invite(cx, &to, &who, &role)).await? {
+        Invited::Added(user, membership, held) if membership.since_at < visit.now => {
+            visit.done(&of, format!("{} was in {team} already, as {}.", user.username, held.label()))
         }
-        Invited::Added(user, membership) => {
+        Invited::Added(user, _, held) => {
             let undo = Undo { action: format!("{of}/{}/remove", user.username), fields: vec![] };
-            let said = format!("{} is in {team} now, as {}.", user.username, membership.role.as_str());
+            let said = format!("{} is in {team} now, as {}.", user.username, held.label());
             visit.done_with_undo(&of, said, undo)
         }
-        Invited::Pending(invite) => {
+        Invited::Pending(invite, _) => {
             let undo = Undo { action: format!("{of}/invitations/{}/withdraw", invite.id.0), fields: vec![] };
             let said = format!(
                 "{} is invited. Nothing was mailed; the invitation is taken up when the person is created.",
@@ -89,26 +90,26 @@ pub async fn set_role(
 }
 
 async fn try_set_role(app: &Instance, visit: &Visit, team: &str, name: &str, fields: &Fields) -> Result<HttpResponse> {
-    let role = TeamRole::parse(fields.get("role"))?;
+    let role = fields.text("role").to_owned();
     let (of, was) = (format!("/{team}/members"), role_of(app, visit, team, name)?);
     let (to, who) = (team.to_owned(), name.to_owned());
-    app.act(&visit.caller, move |cx| ops::teams::set_role(cx, &to, &who, role)).await?;
-    let said = format!("{name} is {} in {team} now.", role.as_str());
-    match was.filter(|was| *was != role) {
+    let held = app.act(&visit.caller, move |cx| ops::teams::set_role(cx, &to, &who, &role)).await?;
+    let said = format!("{name} is {} in {team} now.", held.label());
+    match was.filter(|was| was.role != held.role) {
         None => visit.done(&of, said),
         Some(was) => {
-            let fields = vec![("role".to_owned(), was.as_str().to_owned())];
+            let fields = vec![("role".to_owned(), was.label().to_owned())];
             visit.done_with_undo(&of, said, Undo { action: format!("{of}/{name}/role"), fields })
         }
     }
 }
 
 /// The role a member has now, for the undo.
-fn role_of(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<TeamRole>> {
+fn role_of(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<Held>> {
     app.ask(&visit.caller, |cx| {
         let members = ops::teams::members(cx, &ops::teams::get(cx, team)?)?;
         Ok(members.into_iter().find_map(|member| match member {
-            Member::User { user, membership } if user.username == name => Some(membership.role),
+            Member::User { user, held, .. } if user.username == name => Some(held),
             _ => None,
         }))
     })
@@ -132,10 +133,10 @@ pub async fn remove(
             match was {
                 // Who leaves by their own hand may not see the team any more.
                 _ if name == visit.me.username && !visit.is_admin => visit.done("/console/teams", said),
-                Some(TeamRole::Service) | None => visit
+                None | Some(Held { role: TeamRole::Service, .. }) => visit
                     .done(&format!("/{team}/service-accounts"), format!("{name} is deleted, and its keys with it.")),
                 Some(role) => {
-                    let fields = vec![("who".to_owned(), name), ("role".to_owned(), role.as_str().to_owned())];
+                    let fields = vec![("who".to_owned(), name), ("role".to_owned(), role.label().to_owned())];
                     visit.done_with_undo(&home, said, Undo { action: home.clone(), fields })
                 }
             }
@@ -198,7 +199,11 @@ pub async fn save(
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let change =
-        TeamChange { name: Some(fields.text("name").to_owned()), description: Some(fields.text("about").to_owned()) };
+        TeamChange {
+            name: Some(fields.text("name").to_owned()),
+            description: Some(fields.text("about").to_owned()),
+            ..TeamChange::default()
+        };
     let of = team.clone();
     match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {
         Ok(changed) => visit.done(&format!("/{}/settings", changed.name), "Saved."),

@@ -8,7 +8,7 @@ use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::{Code, Error, Result};
 use crate::http::reply;
-use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::role::{Action, OrgRole};
 use crate::model::user::{Status, User};
 use crate::ops::users::NewUser;
 use crate::ops::{self, Asking};
@@ -240,7 +240,7 @@ async fn try_create(app: &Instance, visit: &Visit, fields: &Fields) -> Result<(U
         .act(&visit.caller, move |cx| {
             let user = ops::users::create(cx, &new)?;
             for team in &teams {
-                ops::teams::invite(cx, team, &user.username, TeamRole::Member)?;
+                ops::teams::invite(cx, team, &user.username, "member")?;
             }
             Ok(user)
         })

@@ -8,13 +8,13 @@ use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::{Error, Result};
 use crate::http::reply;
-use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::role::{Action, OrgRole};
 use crate::model::user::{Status, User};
 use crate::ops;
 use crate::ops::audit::Search;
 use crate::ops::reach::Reached;
 use crate::ops::users::UserChange;
-use crate::policy::Resource;
+use crate::policy::{Held, Resource};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Projects listed on a person's page at most.
@@ -46,7 +46,7 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
             let may_ask = visit.is_admin || user.id == visit.me.id;
             if may_ask { super::why::link(name, action, resource) } else { String::new() }
         };
-        let mut reach: Vec<ReachRow> = teams.iter().map(|(team, role)| team_row(&team.name, *role, &why)).collect();
+        let mut reach: Vec<ReachRow> = teams.iter().map(|(team, role)| team_row(&team.name, role, &why)).collect();
         reach.extend(projects.iter().map(|r| project_row(r, &teams, &why)));
         let made = |label, key: &'static str, count| Tab {
             label,
@@ -89,11 +89,11 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
     })
 }
 
-fn team_row(team: &str, role: TeamRole, why: &dyn Fn(&str, &str) -> String) -> ReachRow {
+fn team_row(team: &str, role: &Held, why: &dyn Fn(&str, &str) -> String) -> ReachRow {
     ReachRow {
         link: Link { label: team.to_owned(), href: format!("/{team}") },
         icon: "teams",
-        role: Mark::role(role.as_str()),
+        role: Mark::role(role.label()),
         through: "Member of the team".to_owned(),
         why: why("team:read", team),
     }
@@ -101,11 +101,11 @@ fn team_row(team: &str, role: TeamRole, why: &dyn Fn(&str, &str) -> String) -> R
 
 fn project_row(
     reached: &Reached,
-    teams: &[(crate::model::team::Team, TeamRole)],
+    teams: &[(crate::model::team::Team, Held)],
     why: &dyn Fn(&str, &str) -> String,
 ) -> ReachRow {
     let label = format!("{}/{}", reached.entity, reached.project.name);
-    let role = teams.iter().find(|(team, _)| team.name == reached.entity).map(|(_, role)| role.as_str());
+    let role = teams.iter().find(|(team, _)| team.name == reached.entity).map(|(_, role)| role.label());
     let own = if reached.submits { "admin" } else { "viewer" };
     ReachRow {
         link: Link { href: words::project_path(&label), label: label.clone() },

@@ -127,8 +127,8 @@ fn rows(
             username: r.user.username.clone(),
             name: r.user.name.clone(),
             can: if r.submits { Mark::submits() } else { Mark::reads() },
-            through: match r.role.filter(|_| !r.invited) {
-                Some(role) => format!("{} ({})", r.through, role.as_str()),
+            through: match r.role.as_ref().filter(|_| !r.invited) {
+                Some(role) => format!("{} ({})", r.through, role.label()),
                 None => r.through.to_owned(),
             },
             why: if visit.is_admin || r.user.id == visit.me.id {
@@ -285,7 +285,7 @@ async fn show(
 
 /// A project that the asker may know of and not read: why, and the way in where there is one.
 fn closed(app: &Instance, visit: &Visit, team: &str, name: &str, error: &Error) -> Result<HttpResponse> {
-    let can_join = app.ask(&visit.caller, |cx| ops::projects::may_join(cx, team, name))?;
+    let can_join = app.ask(&visit.caller, |cx| ops::project_members::may_join(cx, team, name))?;
     let page = Closed {
         frame: visit.frame(name, Section::Projects).crumb(team, format!("/{team}")).crumb(name, ""),
         team: team.to_owned(),
@@ -348,7 +348,7 @@ pub async fn uninvite(
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let base = path(&team, &project);
     let who = name.clone();
-    match app.act(&visit.caller, move |cx| ops::projects::remove_member(cx, &team, &project, &who)).await {
+    match app.act(&visit.caller, move |cx| ops::project_members::remove(cx, &team, &project, &who)).await {
         Ok(()) if name == visit.me.username => visit.done("/console/projects", "You are no longer in the project."),
         Ok(()) => {
             let undo = Undo { action: format!("{base}/members"), fields: vec![("who".to_owned(), name.clone())] };
@@ -388,11 +388,11 @@ async fn apply(
             }
             let said = format!("{who} reaches the project now.");
             let undo = Undo { action: format!("{base}/members/{who}/remove"), fields: vec![] };
-            app.act(&visit.caller, move |cx| ops::projects::add_member(cx, &team, &project, &who)).await?;
+            app.act(&visit.caller, move |cx| ops::project_members::add(cx, &team, &project, &who)).await?;
             visit.done_with_undo(&access, said, undo)
         }
         "join" => {
-            app.act(&visit.caller, move |cx| ops::projects::join(cx, &team, &project)).await?;
+            app.act(&visit.caller, move |cx| ops::project_members::join(cx, &team, &project)).await?;
             visit.done(&access, "You are in the project now.")
         }
         "delete" => {

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::reply;
 use crate::model::Entity;
 use crate::model::project::{Project, Visibility};
-use crate::model::role::{Action, TeamRole};
+use crate::model::role::Action;
 use crate::ops;
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -90,7 +90,7 @@ fn owners(app: &Instance, visit: &Visit, chosen: &str) -> Result<Vec<Choice>> {
     app.ask(&visit.caller, |cx| {
         let mut all: Vec<(Entity, String, String)> = ops::teams::mine(cx)?
             .into_iter()
-            .filter(|(_, role)| *role != TeamRole::Viewer)
+            .filter(|(_, role)| role.holds(Action::ProjectCreate))
             .map(|(team, _)| (Entity::Team(team.id), team.name.clone(), team.name))
             .collect();
         let me = &visit.me.username;

@@ -15,7 +15,7 @@ use crate::model::{Entity, team};
 use crate::ops::audit::Search;
 use crate::ops::teams::Member;
 use crate::ops::{self, Asking};
-use crate::policy::Resource;
+use crate::policy::{Held, Resource};
 use crate::store::{MAX_PAGE, Range};
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -41,7 +41,7 @@ pub fn visible(cx: &Asking, visit: &Visit) -> Result<Vec<team::Team>> {
 /// One team as a row.
 pub fn row(cx: &Asking, visit: &Visit, team: &team::Team) -> Result<TeamRow> {
     let mine =
-        ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| Mark::role(role.as_str()));
+        ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| Mark::role(role.label()));
     let members = ops::teams::members(cx, team)?.iter().filter(|m| matches!(m, Member::User { .. })).count();
     Ok(TeamRow {
         name: team.name.clone(),
@@ -163,15 +163,15 @@ pub fn page(
         let (mut members, mut services, mut invites) = (vec![], vec![], vec![]);
         for member in &all {
             match member {
-                Member::User { user, membership } => {
+                Member::User { user, membership, held } => {
                     let into = if user.is_service() { &mut services } else { &mut members };
                     let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
-                    into.push(member_row(visit, &team, (user, linked), membership, &may));
+                    into.push(member_row(visit, &team, (user, linked), (membership, held), &may));
                 }
-                Member::Invited(invite) => invites.push(InviteRow {
+                Member::Invited(invite, held) => invites.push(InviteRow {
                     id: invite.id.0.to_string(),
                     email: invite.email.clone(),
-                    role: Mark::role(invite.role.as_str()),
+                    role: Mark::role(held.label()),
                     at: words::stamp(invite.created_at, visit.now),
                     by: String::new(),
                 }),
@@ -212,7 +212,7 @@ pub fn page(
             }
             .crumb(team.name.clone(), ""),
             about: team.description.clone(),
-            mine: mine.map(|role| Mark::role(role.as_str())),
+            mine: mine.map(|role| Mark::role(role.label())),
             mine_why: super::why::link(&visit.me.username, "team:read", &team.name),
             created: words::stamp(team.created_at, visit.now),
             tabs: vec![
@@ -269,7 +269,7 @@ fn member_row(
     visit: &Visit,
     team: &team::Team,
     (user, linked): (&crate::model::user::User, bool),
-    membership: &team::Membership,
+    (membership, held): (&team::Membership, &Held),
     may: &Powers,
 ) -> MemberRow {
     let settable = may.roles && membership.role != TeamRole::Service;
@@ -277,8 +277,8 @@ fn member_row(
         username: user.username.clone(),
         name: user.name.clone(),
         email: user.email().unwrap_or_default().to_owned(),
-        role: Mark::role(membership.role.as_str()),
-        roles: if settable { team_roles(membership.role.as_str()) } else { vec![] },
+        role: Mark::role(held.label()),
+        roles: if settable { team_roles(held.label()) } else { vec![] },
         status: Mark::status(user.status.as_str()),
         since: words::stamp(membership.since_at, visit.now),
         why: if may.why || user.id == visit.me.id {

@@ -6,7 +6,7 @@ use super::teams::{Entity, Invite};
 use super::types::{DateTime, JsonString, of, shown};
 use crate::error::{Error, Result as Outcome};
 use crate::model::project::Visibility;
-use crate::model::role::{OrgRole, TeamRole};
+use crate::model::role::OrgRole;
 use crate::model::{ProjectId, UserId, credential};
 use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
@@ -94,18 +94,14 @@ impl Mutation {
     #[graphql(complexity = "HEAVY + child_complexity")]
     async fn create_invite(&self, cx: &Context<'_>, input: CreateInviteInput) -> Result<Option<CreateInvitePayload>> {
         let (app, who) = of(cx);
-        let role = match (input.role.as_deref().map(TeamRole::parse).transpose().map_err(shown)?, input.admin) {
-            (Some(role), _) => role,
-            (None, Some(true)) => TeamRole::Admin,
-            (None, _) => TeamRole::Member,
-        };
+        let role = input.role.unwrap_or_else(|| if input.admin == Some(true) { "admin" } else { "member" }.to_owned());
         let whom = input
             .email
             .or(input.username)
             .filter(|whom| !whom.is_empty())
             .ok_or_else(|| shown(Error::invalid("Name whom to invite: an email or a username.")))?;
         let invited =
-            app.act(who, move |cx| ops::teams::invite(cx, &input.entity_name, &whom, role)).await.map_err(shown)?;
+            app.act(who, move |cx| ops::teams::invite(cx, &input.entity_name, &whom, &role)).await.map_err(shown)?;
         Ok(Some(CreateInvitePayload { invite: Some(Invite(invited)) }))
     }
 

@@ -82,24 +82,34 @@ impl Project {
         Ok(owner.map(|(user, whole)| User::seen(user, whole)))
     }
 
-    /// The people and service accounts invited to it, where it is restricted.
+    /// The people and service accounts that a team or restricted project counts as its own: all of the team, or those
+    /// invited; none for an open or public one.
     #[graphql(complexity = "10 * child_complexity")]
     async fn members(&self, cx: &Context<'_>) -> Result<Vec<ProjectMember>> {
         let (app, who) = of(cx);
-        let users = app.ask(who, |cx| ops::projects::members(cx, &self.project)).map_err(shown)?;
+        let users = app.ask(who, |cx| ops::project_members::list(cx, &self.project)).map_err(shown)?;
         Ok(users
             .into_iter()
-            .map(|user| ProjectMember {
-                id: ID(user.id.global()),
-                name: user.label().to_owned(),
-                email: user.email().map(str::to_owned),
-                username: user.username,
+            .map(|m| ProjectMember {
+                id: ID(m.user.id.global()),
+                name: m.user.label().to_owned(),
+                email: m.user.email().map(str::to_owned),
+                differs: m.differs(),
+                role: ProjectMemberRole { name: m.label },
+                username: m.user.username,
             })
             .collect())
     }
 }
 
-/// Somebody invited to a restricted project.
+/// A role by name, as the wandb client reads it.
+#[derive(SimpleObject)]
+pub struct ProjectMemberRole {
+    /// `admin`, `member`, `viewer`, `service`, or a custom role's name.
+    name: String,
+}
+
+/// Somebody in a team or restricted project.
 #[derive(SimpleObject)]
 pub struct ProjectMember {
     /// The account's id.
@@ -110,6 +120,10 @@ pub struct ProjectMember {
     username: String,
     /// The address; a service account has none.
     email: Option<String>,
+    /// The role that counts in the project.
+    role: ProjectMemberRole,
+    /// Whether it differs from the team role.
+    differs: bool,
 }
 
 /// One page of projects.

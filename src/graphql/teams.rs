@@ -205,7 +205,7 @@ impl Member {
     async fn id(&self) -> ID {
         ID(match &self.0 {
             Row::User { user, .. } => user.id.global(),
-            Row::Invited(invite) => invite.id.global(),
+            Row::Invited(invite, _) => invite.id.global(),
         })
     }
 
@@ -221,14 +221,14 @@ impl Member {
 
     /// Whether it is an invitation that waits for its account.
     async fn pending(&self) -> bool {
-        matches!(self.0, Row::Invited(_))
+        matches!(self.0, Row::Invited(..))
     }
 
     /// The address; a service account has none.
     async fn email(&self) -> Option<&str> {
         match &self.0 {
             Row::User { user, .. } => user.email(),
-            Row::Invited(invite) => Some(&invite.email),
+            Row::Invited(invite, _) => Some(&invite.email),
         }
     }
 
@@ -236,7 +236,7 @@ impl Member {
     async fn username(&self) -> Option<&str> {
         match &self.0 {
             Row::User { user, .. } => Some(&user.username),
-            Row::Invited(_) => None,
+            Row::Invited(..) => None,
         }
     }
 
@@ -244,7 +244,7 @@ impl Member {
     async fn name(&self) -> &str {
         match &self.0 {
             Row::User { user, .. } => user.label(),
-            Row::Invited(invite) => &invite.email,
+            Row::Invited(invite, _) => &invite.email,
         }
     }
 
@@ -276,7 +276,7 @@ impl Member {
     async fn created_at(&self) -> DateTime {
         DateTime(match &self.0 {
             Row::User { membership, .. } => membership.since_at,
-            Row::Invited(invite) => invite.created_at,
+            Row::Invited(invite, _) => invite.created_at,
         })
     }
 }
@@ -285,7 +285,7 @@ impl Member {
     fn team_role(&self) -> TeamRole {
         match &self.0 {
             Row::User { membership, .. } => membership.role,
-            Row::Invited(invite) => invite.role,
+            Row::Invited(invite, _) => invite.role,
         }
     }
 }
@@ -296,7 +296,7 @@ pub struct Invite(pub Invited);
 impl Invite {
     fn waiting(&self) -> Option<&Waiting> {
         match &self.0 {
-            Invited::Pending(invite) => Some(invite),
+            Invited::Pending(invite, _) => Some(invite),
             Invited::Added(..) => None,
         }
     }
@@ -308,32 +308,32 @@ impl Invite {
     /// The line's id in the team's member list.
     async fn id(&self) -> ID {
         ID(match &self.0 {
-            Invited::Pending(invite) => invite.id.global(),
-            Invited::Added(user, _) => user.id.global(),
+            Invited::Pending(invite, _) => invite.id.global(),
+            Invited::Added(user, ..) => user.id.global(),
         })
     }
 
     /// The person's name; null while nobody has the address.
     async fn name(&self) -> Option<&str> {
         match &self.0 {
-            Invited::Pending(_) => None,
-            Invited::Added(user, _) => Some(user.label()),
+            Invited::Pending(..) => None,
+            Invited::Added(user, ..) => Some(user.label()),
         }
     }
 
     /// The invited address, or the person's.
     async fn email(&self) -> Option<&str> {
         match &self.0 {
-            Invited::Pending(invite) => Some(&invite.email),
-            Invited::Added(user, _) => user.email(),
+            Invited::Pending(invite, _) => Some(&invite.email),
+            Invited::Added(user, ..) => user.email(),
         }
     }
 
     /// The role it gives or gave.
     async fn role(&self) -> &str {
         match &self.0 {
-            Invited::Pending(invite) => invite.role.as_str(),
-            Invited::Added(_, membership) => membership.role.as_str(),
+            Invited::Pending(_, held) => held.label(),
+            Invited::Added(_, _, held) => held.label(),
         }
     }
 
@@ -345,16 +345,16 @@ impl Invite {
     /// When it was made, or since when the person is in the team.
     async fn created_at(&self) -> DateTime {
         DateTime(match &self.0 {
-            Invited::Pending(invite) => invite.created_at,
-            Invited::Added(_, membership) => membership.since_at,
+            Invited::Pending(invite, _) => invite.created_at,
+            Invited::Added(_, membership, _) => membership.since_at,
         })
     }
 
     /// The person who was added; null while nobody has the address.
     async fn to_user(&self) -> Option<User> {
         match &self.0 {
-            Invited::Pending(_) => None,
-            Invited::Added(user, _) => Some(User::seen((**user).clone(), false)),
+            Invited::Pending(..) => None,
+            Invited::Added(user, ..) => Some(User::seen((**user).clone(), false)),
         }
     }
 }

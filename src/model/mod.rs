@@ -53,6 +53,7 @@ ids! {
     ProjectId "Project" "A project.";
     InviteId "Invite" "A pending invitation to a team.";
     RunId "Run" "A run, inside a project.";
+    RoleId "Role" "A custom role of an organization.";
 }
 
 /// What owns projects and stands first in a path: a team, or a person's own namespace.

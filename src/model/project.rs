@@ -1,5 +1,6 @@
 //! Projects, their visibility, and the people invited to restricted ones.
 
+use super::role::TeamRole;
 use super::{Entity, OrgId, ProjectId, UserId};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -91,13 +92,31 @@ pub struct Project {
     pub version: u64,
 }
 
-/// An invitation of a team's member to a restricted project. One row per (project, user).
+/// What a project knows of one of its team's members beyond the team role. One row per (project, user); none for somebody
+/// whose standing is the team role alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectMember {
     /// The project.
     pub project: ProjectId,
     /// The person or service account.
     pub user: UserId,
+    /// Whether they are invited, which counts while the project is restricted.
+    #[serde(default = "yes")]
+    pub invited: bool,
+    /// The project role where it differs from the team role; absent while it follows that one.
+    #[serde(default)]
+    pub role: Option<TeamRole>,
     /// Since when.
     pub since_at: Millis,
+}
+
+impl ProjectMember {
+    /// An invitation that follows the team role.
+    pub fn invited(project: ProjectId, user: UserId, since_at: Millis) -> Self {
+        ProjectMember { project, user, invited: true, role: None, since_at }
+    }
+}
+
+fn yes() -> bool {
+    true
 }

@@ -2,8 +2,11 @@
 //! and which predefined roles hold it (mission document, "Roles" and the permission table of its facts).
 //! Permissions are derived from roles when a decision is made; they are never stored per person.
 
+use super::{OrgId, RoleId};
+use crate::clock::Millis;
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Role in an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +56,8 @@ pub enum TeamRole {
     Viewer,
     /// A service account: reads and writes, manages nobody. Never a person's role.
     Service,
+    /// A custom role of the organization: what it inherits, and what it adds, stands in its [`CustomRole`].
+    Custom(RoleId),
 }
 
 impl TeamRole {
@@ -66,10 +71,11 @@ impl TeamRole {
             TeamRole::Member => "member",
             TeamRole::Viewer => "viewer",
             TeamRole::Service => "service",
+            TeamRole::Custom(_) => "custom",
         }
     }
 
-    /// Reads a person's role or one of the documents' synonyms, in any case. `service` is not assignable.
+    /// Reads a person's predefined role or one of the documents' synonyms, in any case. `service` is not assignable.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(match text.trim().to_ascii_lowercase().as_str() {
             "admin" | "administrator" => TeamRole::Admin,
@@ -77,6 +83,120 @@ impl TeamRole {
             "viewer" | "view-only" | "view only" => TeamRole::Viewer,
             _ => return Err(Error::invalid("A team role is admin, member or viewer.")),
         })
+    }
+}
+
+/// What a user may use of one product, set per organization and inherited by all its teams (mission document, "Seats").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seat {
+    /// Nothing of it.
+    None,
+    /// Reading only.
+    Viewer,
+    /// Everything the roles allow.
+    #[default]
+    Full,
+}
+
+impl Seat {
+    /// All three, widest first.
+    pub const ALL: [Seat; 3] = [Seat::Full, Seat::Viewer, Seat::None];
+
+    /// The word in code, store, API and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Seat::Full => "full",
+            Seat::Viewer => "viewer",
+            Seat::None => "none",
+        }
+    }
+
+    /// Reads the word or one of the documents' synonyms, in any case.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.trim().to_ascii_lowercase().as_str() {
+            "full" => Seat::Full,
+            "viewer" => Seat::Viewer,
+            "none" | "no-access" | "no_access" | "no access" => Seat::None,
+            _ => return Err(Error::invalid("A seat is full, viewer or none.")),
+        })
+    }
+}
+
+/// What a seat is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Runs, artifacts, reports, sweeps, launch, registries.
+    Models,
+    /// Traces and evaluations.
+    Weave,
+    /// Projects, which hold both: the better of the two seats counts.
+    Either,
+}
+
+/// A role that an organization defines: what it inherits from a predefined one, and what it adds. Effective permissions are
+/// derived when a decision is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomRole {
+    /// Permanent.
+    pub id: RoleId,
+    /// The organization that defines it.
+    pub org: OrgId,
+    /// Unique in its organization without regard to case; never a predefined role's name.
+    pub name: String,
+    /// One line for people; may be empty.
+    #[serde(default)]
+    pub description: String,
+    /// The predefined role it inherits from: member or viewer.
+    pub inherits: TeamRole,
+    /// What it adds, in the catalogue's order. May name what it inherits too; that shows again when the base shrinks.
+    pub permissions: Vec<Action>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was changed last.
+    pub updated_at: Millis,
+    /// Counts changes, for conditional updates.
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl CustomRole {
+    /// Every permission a holder has, in the catalogue's order, each with whether it is inherited.
+    pub fn effective(&self) -> impl Iterator<Item = (Action, bool)> + '_ {
+        Action::ALL.iter().filter_map(|action| {
+            let inherited = action.team_roles().contains(&self.inherits);
+            (inherited || self.permissions.contains(action)).then_some((*action, inherited))
+        })
+    }
+}
+
+/// A set of actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ActionSet(u128);
+
+impl ActionSet {
+    /// Whether `action` is in it.
+    pub fn contains(self, action: Action) -> bool {
+        self.0 & (1 << action as u32) != 0
+    }
+}
+
+impl FromIterator<Action> for ActionSet {
+    fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
+        ActionSet(actions.into_iter().fold(0, |bits, action| bits | 1 << action as u32))
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Action::parse(&text).map_err(|_| D::Error::custom("an action that is not in the catalogue"))
     }
 }
 
@@ -125,6 +245,10 @@ actions! {
     OrganizationUpdate      "organization:update"       Org     writes [Admin] [] "Rename the organization.";
     UserList                "user:list"                 Org     reads  [Admin] [] "List and search all users.";
     UserCreate              "user:create"               Org     writes [Admin] [] "Create a user.";
+    RoleRead                "role:read"                 Org     reads  [Admin Member Viewer] [] "See the custom roles and the catalogue.";
+    RoleCreate              "role:create"               Org     writes [Admin] [] "Define a custom role.";
+    RoleUpdate              "role:update"               Org     writes [Admin] [] "Change a custom role.";
+    RoleDelete              "role:delete"               Org     writes [Admin] [] "Delete a custom role.";
     TeamList                "team:list"                 Org     reads  [Admin] [] "List all teams, also those one is not in.";
     TeamCreate              "team:create"               Org     writes [Admin] [] "Create a team.";
     AuditRead               "audit:read"                Org     reads  [Admin] [] "Read the audit log.";
@@ -135,6 +259,7 @@ actions! {
     UserUpdate              "user:update"               User    writes [Admin] [] "Change a user's names.";
     UserUpdateEmail         "user:update_email"         User    writes [Admin] [] "Change a user's address, by which invitations find people.";
     UserUpdateRole          "user:update_role"          User    writes [Admin] [] "Change a user's organization role.";
+    UserUpdateSeat          "user:update_seat"          User    writes [Admin] [] "Change a user's seats.";
     UserDeactivate          "user:deactivate"           User    writes [Admin] [] "Deactivate a user.";
     UserReactivate          "user:reactivate"           User    writes [Admin] [] "Reactivate a user.";
     UserDelete              "user:permanently_delete"   User    writes [Admin] [] "Delete a user for good.";
@@ -148,16 +273,20 @@ actions! {
     TeamRead                "team:read"                 Entity  reads  [Admin] [Admin Member Viewer Service] "See a team's record and its members.";
     TeamUpdate              "team:update"               Entity  writes [Admin] [Admin] "Change a team's settings.";
     TeamDelete              "team:delete"               Entity  writes [Admin] [] "Delete a team.";
+    TeamJoin                "team:join"                 Entity  writes [Admin] [] "Add oneself to a team.";
     TeamInviteUser          "team:invite_user"          Entity  writes [Admin] [Admin] "Add or invite members.";
     TeamUninvite            "team:uninvite"             Entity  writes [Admin] [Admin] "Remove members and invitations.";
     TeamUpdateMember        "team:update_member"        Entity  writes [Admin] [Admin] "Change a member's team role.";
     TeamCreateService       "team:create_service_account" Entity writes [Admin] [Admin] "Create a service account of the team.";
+    SecretRead              "secret:read"               Entity  reads  [] [Admin] "See the names of a team's secrets.";
+    SecretUpdate            "secret:update"             Entity  writes [] [Admin] "Set and remove a team's secrets.";
     ProjectCreate           "project:create"            Entity  writes [] [Admin Member Service] "Create a project.";
     ProjectRead             "project:read"              Project reads  [] [Admin Member Viewer Service] "See a project.";
     ProjectUpdate           "project:update"            Project writes [] [Admin] "Change a project's name and description.";
     ProjectDelete           "project:delete"            Project writes [] [Admin] "Delete a project.";
     ProjectUpdateVisibility "project:update_visibility" Project writes [Admin] [Admin] "Change who can reach a project.";
-    ProjectUpdateMember     "project:update_member"     Project writes [] [Admin] "Invite to and remove from a restricted project.";
+    ProjectUpdateMember     "project:update_member"     Project writes [] [Admin] "Choose a project's members and their project roles.";
+    ProjectUpdateOwner      "project:update_owner"      Project writes [] [Admin] "Give a project another owner.";
     ProjectJoin             "project:join"              Project writes [] [Admin] "Join a restricted project of one's team.";
     ProjectMoveRunsIn       "project:move_runs_in"      Project writes [] [Admin Member Service] "Move runs into a project.";
     RunRead                 "run:read"                  Project reads  [] [Admin Member Viewer Service] "See runs.";
@@ -184,6 +313,31 @@ actions! {
     SweepUpdate             "sweep:update"              Project writes [] [Admin Member Service] "Change sweeps.";
     SweepDelete             "sweep:delete"              Project writes [] [Admin] "Delete anybody's sweeps.";
     SweepCreateAgent        "sweep:create_agent"        Project writes [] [Admin Member Service] "Run sweep agents.";
+    AliasUpdate             "artifactalias:update"      Project writes [] [Admin Member Service] "Set aliases of artifacts.";
+    AliasDelete             "artifactalias:delete"      Project writes [] [Admin Member Service] "Remove aliases of artifacts.";
+    LaunchAgentRead         "launchagent:read"          Project reads  [] [Admin Member Viewer Service] "See launch agents.";
+    LaunchAgentCreate       "launchagent:create"        Project writes [] [Admin Member Service] "Run launch agents.";
+    LaunchAgentDelete       "launchagent:delete"        Project writes [] [Admin] "Remove launch agents.";
+    LaunchQueueRead         "launchqueue:read"          Project reads  [] [Admin Member Viewer Service] "See launch queues.";
+    LaunchQueueCreate       "launchqueue:create"        Project writes [] [Admin] "Create launch queues.";
+    LaunchQueueUpdate       "launchqueue:update"        Project writes [] [Admin] "Change launch queues.";
+    LaunchQueueDelete       "launchqueue:delete"        Project writes [] [Admin] "Delete launch queues.";
+    LaunchJobRead           "launchjob:read"            Project reads  [] [Admin Member Viewer Service] "See launch jobs.";
+    LaunchJobCreate         "launchjob:create"          Project writes [] [Admin Member Service] "Submit launch jobs.";
+    LaunchJobUpdate         "launchjob:update"          Project writes [] [Admin Member Service] "Change launch jobs.";
+    LaunchJobDelete         "launchjob:delete"          Project writes [] [Admin] "Delete launch jobs.";
+    RegistryRead            "registry:read"             Project reads  [] [Admin Member Viewer Service] "See registries.";
+    RegistryUpdate          "registry:update"           Project writes [] [Admin Member Service] "Link models to registries.";
+    RegistryDelete          "registry:delete"           Project writes [] [Admin] "Delete registries.";
+    RegistryProtectAlias    "registry:protectalias"     Project writes [] [Admin] "Protect aliases of registries.";
+    AutomationRead          "automation:read"           Project reads  [] [Admin Member Viewer Service] "See automations.";
+    AutomationCreate        "automation:create"         Project writes [] [Admin Member Service] "Create automations.";
+    AutomationUpdate        "automation:update"         Project writes [] [Admin Member Service] "Change automations.";
+    AutomationDelete        "automation:delete"         Project writes [] [Admin] "Delete automations.";
+    WeaveRead               "weave:read"                Project reads  [] [Admin Member Viewer Service] "See traces and evaluations.";
+    WeaveCreate             "weave:create"              Project writes [] [Admin Member Service] "Record traces and evaluations.";
+    WeaveUpdate             "weave:update"              Project writes [] [Admin Member Service] "Change traces and evaluations.";
+    WeaveDelete             "weave:delete"              Project writes [] [Admin] "Delete traces and evaluations.";
 }
 
 impl Action {
@@ -216,17 +370,48 @@ impl Action {
         self.level() == Level::Project && !self.writes()
     }
 
-    /// Whether everyone signed in who may write at all holds it on an open project: what submitting a run takes.
+    /// Whether everyone signed in who may write at all holds it on an open project: what submitting a run takes. Changing a
+    /// run takes having submitted it; see [`Self::is_for_submitter`].
     pub fn is_open_submitting(self) -> bool {
         matches!(
             self,
             Action::RunCreate
-                | Action::RunUpdate
                 | Action::ArtifactCreate
                 | Action::ReportCreate
                 | Action::ReportComment
                 | Action::SweepCreateAgent
+                | Action::WeaveCreate
         )
+    }
+
+    /// Whether whoever submitted a run holds it on that run wherever they may submit at all ("own only" in the documents'
+    /// permission table; it stays with them when the run is moved).
+    pub fn is_for_submitter(self) -> bool {
+        matches!(
+            self,
+            Action::RunUpdate | Action::RunStop | Action::RunDelete | Action::RunUndelete | Action::RunMove
+        )
+    }
+
+    /// Which seat it takes; none for what is not a product's data.
+    pub fn product(self) -> Option<Product> {
+        let (object, _) = self.as_str().split_once(':')?;
+        match (self.level(), object) {
+            (Level::Org | Level::User, _) | (_, "team" | "secret") => None,
+            (_, "project") => Some(Product::Either),
+            (_, "weave") => Some(Product::Weave),
+            _ => Some(Product::Models),
+        }
+    }
+
+    /// Whether a reading seat is too little for it although it changes nothing here: it takes data away.
+    pub fn exports(self) -> bool {
+        self == Action::ArtifactDownload
+    }
+
+    /// Whether a custom role can hold it: whatever some team role holds.
+    pub fn is_assignable(self) -> bool {
+        !self.team_roles().is_empty()
     }
 }
 

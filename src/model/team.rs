@@ -14,6 +14,22 @@ pub struct Org {
     pub name: String,
     /// When it was made.
     pub created_at: Millis,
+    /// Whether no team may have open or public projects from now on, whatever its own switch says.
+    #[serde(default)]
+    pub private_projects: bool,
+    /// Whether only admins invite to teams, whatever a team's own switch says.
+    #[serde(default)]
+    pub admins_invite: bool,
+    /// Who gets the bills: one person, who gains no right by it.
+    #[serde(default)]
+    pub billing_admin: Option<UserId>,
+}
+
+impl Org {
+    /// An organization with every switch off.
+    pub fn new(id: OrgId, name: String, created_at: Millis) -> Self {
+        Org { id, name, created_at, private_projects: false, admins_invite: false, billing_admin: None }
+    }
 }
 
 /// The organization made at first start.
@@ -31,6 +47,12 @@ pub struct Team {
     /// One line for people; may be empty.
     #[serde(default)]
     pub description: String,
+    /// Whether its future projects are private: no new open or public ones, and none becomes so.
+    #[serde(default)]
+    pub private_projects: bool,
+    /// Whether every member may invite, not only admins.
+    #[serde(default)]
+    pub members_invite: bool,
     /// Who made it.
     #[serde(default)]
     pub created_by: Option<UserId>,

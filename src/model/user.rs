@@ -1,6 +1,6 @@
 //! Users: people and service accounts, their status, their organizations and addresses.
 
-use super::role::OrgRole;
+use super::role::{OrgRole, Seat};
 use super::{OrgId, TeamId, UserId};
 use crate::clock::Millis;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,19 @@ pub struct OrgMembership {
     pub org: OrgId,
     /// The role in it.
     pub role: OrgRole,
+    /// The Models seat.
+    #[serde(default)]
+    pub models: Seat,
+    /// The Weave access.
+    #[serde(default)]
+    pub weave: Seat,
+}
+
+impl OrgMembership {
+    /// Belonging with full seats, as everyone begins.
+    pub fn new(org: OrgId, role: OrgRole) -> Self {
+        OrgMembership { org, role, models: Seat::Full, weave: Seat::Full }
+    }
 }
 
 /// A person or a service account.
@@ -92,7 +105,12 @@ pub struct User {
 impl User {
     /// The role in `org`, if it belongs to it.
     pub fn org_role(&self, org: OrgId) -> Option<OrgRole> {
-        self.orgs.iter().find(|m| m.org == org).map(|m| m.role)
+        self.membership(org).map(|m| m.role)
+    }
+
+    /// The belonging to `org`, if any.
+    pub fn membership(&self, org: OrgId) -> Option<&OrgMembership> {
+        self.orgs.iter().find(|m| m.org == org)
     }
 
     /// The primary e-mail address.

@@ -21,7 +21,7 @@ pub fn first_start(tx: &mut Tx, org_name: &str, now: Millis, entropy: u128) -> R
     if id != HOME.0 {
         return Err(Error::internal("the first organization is not the first"));
     }
-    tx.put(&schema::ORGS, &Org { id: HOME, name: org_name.clone(), created_at: now })?;
+    tx.put(&schema::ORGS, &Org::new(HOME, org_name.clone(), now))?;
     let event = Event {
         id: EventId::new(now, entropy),
         at: now,

@@ -2,7 +2,7 @@
 //! are asked for by id. Each asks the policy like any other use-case. What an id names is never said to somebody who may not
 //! see it, so refusals here speak of "the project" and not of its name.
 
-use super::{Acting, Cx, absent, or_absent, projects, teams, users};
+use super::{Acting, Cx, absent, or_absent, project_members, projects, teams, users};
 use crate::error::{Error, Kind, Result};
 use crate::model::name;
 use crate::model::project::{Project, Visibility};
@@ -224,9 +224,9 @@ pub fn set_project_members(cx: &mut Acting, id: ProjectId, who: &[UserId], insid
     for id in who {
         let name = username(cx, *id)?;
         unnamed(if inside {
-            projects::add_member(cx, &entity, &project, &name)
+            project_members::add(cx, &entity, &project, &name)
         } else {
-            projects::remove_member(cx, &entity, &project, &name)
+            project_members::remove(cx, &entity, &project, &name)
         })?;
     }
     Ok(())

@@ -17,8 +17,10 @@ pub mod evaluate;
 pub mod explain;
 pub mod lookup;
 pub mod passwords;
+pub mod project_members;
 pub mod projects;
 pub mod reach;
+pub mod roles;
 pub mod sessions;
 pub mod settings;
 pub mod teams;
@@ -37,7 +39,9 @@ use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome, Reason
 use crate::model::role::Action;
 use crate::model::team::HOME;
 use crate::model::user::User;
-use crate::policy::{Actor, Credential, Decision, Facts, Resource, Subject, What, Who, decide, facts};
+use crate::policy::{
+    Actor, Credential, Decision, Facts, Held, Resource, Subject, Switches, What, Who, decide, decide_giving, facts,
+};
 use crate::store::{Read, Snapshot, Tx, schema};
 use crate::store::{Record, Table};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -157,18 +161,26 @@ impl<'a, V: Read> Cx<'a, V> {
 
     /// The facts about another subject, for explaining.
     pub(crate) fn facts(&self, subject: &Subject, resource: Resource) -> Result<Facts> {
-        let members_may_create_teams = self.env.settings.members_may_create_teams();
+        let switches = self.switches();
         if subject.actor == self.subject().actor {
-            return facts::about(&self.view, subject, self.asker()?, resource, members_may_create_teams);
+            return facts::about(&self.view, subject, self.asker()?, resource, switches);
         }
-        facts::load(&self.view, subject, resource, members_may_create_teams)
+        facts::load(&self.view, subject, resource, switches)
     }
 
     /// The facts about an account whose row is at hand, by no credential in particular.
     pub(crate) fn facts_of(&self, user: &User, resource: Resource) -> Result<Facts> {
         let subject = Subject { actor: Actor::User(user.id), credential: Credential::None };
-        let members_may_create_teams = self.env.settings.members_may_create_teams();
-        facts::about(&self.view, &subject, Some(user), resource, members_may_create_teams)
+        facts::about(&self.view, &subject, Some(user), resource, self.switches())
+    }
+
+    fn switches(&self) -> Switches {
+        let settings = &self.env.settings;
+        Switches {
+            members_may_create_teams: settings.members_may_create_teams(),
+            personal_entities: !settings.personal_entities_disabled(),
+            admin_team_access: !settings.admin_team_access_disabled(),
+        }
     }
 
     /// Whether the asker may; for filtering lists and drawing pages. A resource that is gone is refused.
@@ -187,6 +199,15 @@ impl<'a, V: Read> Cx<'a, V> {
     pub fn allow(&self, action: Action, resource: Resource) -> Result<Grant> {
         let (decision, facts) = self.decide(action, resource)?;
         self.settle(decision, facts)
+    }
+
+    /// [`Self::allow`] where the action gives somebody the role `given`: nobody gives a permission they lack there.
+    ///
+    /// # Errors
+    /// As [`Self::allow`].
+    pub fn allow_giving(&self, action: Action, resource: Resource, given: &Held) -> Result<Grant> {
+        let facts = self.facts(self.subject(), resource)?;
+        self.settle(decide_giving(&facts, action, given), facts)
     }
 
     /// Turns a decision into a grant or a noted refusal.
@@ -300,6 +321,12 @@ impl Acting<'_> {
 /// A field that changed, or nothing where it did not.
 pub(crate) fn changed(field: &str, from: Option<&str>, to: Option<&str>) -> Option<Change> {
     (from != to).then(|| Change { field: field.to_owned(), from: from.map(str::to_owned), to: to.map(str::to_owned) })
+}
+
+/// The same for a switch.
+pub(crate) fn switched(field: &str, from: bool, to: bool) -> Option<Change> {
+    let word = |on: bool| Some(if on { "on" } else { "off" });
+    changed(field, word(from), word(to))
 }
 
 /// Kind, id and name of a user for events.

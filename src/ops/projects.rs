@@ -1,4 +1,4 @@
-//! Projects: create, find, list, change who can reach them, invite to restricted ones, delete.
+//! Projects: create, find, list, change who can reach them, delete. Their members: `project_members.rs`.
 //! Lists and single reads share one predicate, `project:read`.
 
 use super::{Acting, Cx, absent, changed, or_absent};
@@ -40,6 +40,7 @@ pub fn create(cx: &mut Acting, new: &NewProject) -> Result<Project> {
     if matches!(entity, Entity::Person(_)) && visibility == Visibility::Restricted {
         return Err(Error::invalid("A personal project has no team to choose members from. Use team, public or open."));
     }
+    check_private(cx.view(), entity, visibility)?;
     if find(cx.view(), entity, &new.name)?.is_some() {
         return Err(Error::new(
             Code::NameTaken,
@@ -76,8 +77,7 @@ pub fn create(cx: &mut Acting, new: &NewProject) -> Result<Project> {
             first.push(team_member(cx.view(), &project, typed)?);
         }
         for user in first {
-            let since_at = cx.now();
-            cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: project.id, user: user.id, since_at })?;
+            cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember::invited(project.id, user.id, cx.now()))?;
             changes.extend(changed("invited", None, Some(&user.username)));
         }
     }
@@ -151,14 +151,17 @@ pub fn set_visibility(cx: &mut Acting, entity: &str, project: &str, visibility: 
         return Err(Error::invalid("A restricted project can only become a team project.")
             .hint("Make it a team project first; then its visibility can be widened."));
     }
+    check_private(cx.view(), found.entity, visibility)?;
     if visibility == Visibility::Restricted {
         if matches!(found.entity, Entity::Person(_)) {
             return Err(Error::invalid("A personal project has no team to choose members from."));
         }
         for id in [cx.subject().user(), found.owner].into_iter().flatten() {
-            let since_at = cx.now();
-            if in_team(cx.view(), &found, id)? && cx.view().get(&schema::PROJECT_MEMBERS, &(found.id, id))?.is_none() {
-                cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: found.id, user: id, since_at })?;
+            let present = cx.view().get(&schema::PROJECT_MEMBERS, &(found.id, id))?;
+            if in_team(cx.view(), &found, id)? && !present.is_some_and(|m| m.invited) {
+                let invited = ProjectMember::invited(found.id, id, cx.now());
+                let role = present.and_then(|m| m.role);
+                cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { role, ..invited })?;
             }
         }
     }
@@ -186,67 +189,6 @@ pub fn describe(cx: &mut Acting, entity: &str, project: &str, description: &str)
     Ok(found)
 }
 
-/// Invites a member of the team to a restricted project.
-pub fn add_member(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Result<()> {
-    let found = must_exist(cx.view(), entity, project)?;
-    let grant = allow_members(cx, &found, entity, project)?;
-    let user = team_member(cx.view(), &found, who)?;
-    invite(cx, grant, &found, &user)
-}
-
-/// Whether the asker, an admin of the team, may join a restricted project without being invited.
-pub fn may_join<V: Read>(cx: &Cx<V>, entity: &str, project: &str) -> Result<bool> {
-    let found = must_exist(cx.view(), entity, project)?;
-    cx.can(Action::ProjectJoin, Resource::Project(found.id))
-}
-
-/// A team admin joins a restricted project of the team.
-pub fn join(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
-    let found = must_exist(cx.view(), entity, project)?;
-    let grant =
-        or_absent(cx.allow(Action::ProjectJoin, Resource::Project(found.id)), "project", &path(entity, project))?;
-    let user = super::users::me(cx)?;
-    invite(cx, grant, &found, &user)
-}
-
-fn invite(cx: &mut Acting, grant: super::Grant, found: &Project, user: &User) -> Result<()> {
-    if found.visibility != Visibility::Restricted {
-        return Err(Error::invalid("Only a restricted project has invited members."));
-    }
-    if cx.view().get(&schema::PROJECT_MEMBERS, &(found.id, user.id))?.is_some() {
-        return Ok(());
-    }
-    let since_at = cx.now();
-    cx.put(&grant, &schema::PROJECT_MEMBERS, &ProjectMember { project: found.id, user: user.id, since_at })?;
-    cx.record(grant, changed("invited", None, Some(&user.username)).into_iter().collect())
-}
-
-/// Takes somebody out of a restricted project.
-pub fn remove_member(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Result<()> {
-    let found = must_exist(cx.view(), entity, project)?;
-    let grant = allow_members(cx, &found, entity, project)?;
-    let user = super::users::by_name(cx.view(), who)?.ok_or_else(|| absent("user", who))?;
-    if cx.delete(&grant, &schema::PROJECT_MEMBERS, &(found.id, user.id))?.is_none() {
-        return Err(Error::new(Code::NotAMember, format!("{} is not in the project.", user.username)));
-    }
-    cx.record(grant, changed("invited", Some(&user.username), None).into_iter().collect())
-}
-
-/// The people and service accounts invited to a restricted project, for those who may read it.
-pub fn members<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Vec<User>> {
-    let _grant = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
-    let mut out = vec![];
-    if project.visibility != Visibility::Restricted {
-        // Invitations of its restricted days are nobody's business while others can read it.
-        return Ok(out);
-    }
-    for row in cx.view().all::<ProjectMember, _>(&schema::PROJECT_MEMBERS, &(project.id,))? {
-        out.extend(cx.view().get(&schema::USERS, &row.user)?);
-    }
-    out.sort_by_cached_key(|u| name::fold(&u.username));
-    Ok(out)
-}
-
 /// Deletes a project with its invitations.
 pub fn delete(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
     let found = must_exist(cx.view(), entity, project)?;
@@ -259,8 +201,20 @@ pub fn delete(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
     cx.record(grant, changed("name", Some(&found.name), None).into_iter().collect())
 }
 
-fn allow_members(cx: &Acting, found: &Project, entity: &str, project: &str) -> Result<super::Grant> {
-    or_absent(cx.allow(Action::ProjectUpdateMember, Resource::Project(found.id)), "project", &path(entity, project))
+/// Refuses open and public where the team keeps its future projects private, or the organization has all teams do so.
+fn check_private(view: &impl Read, entity: Entity, visibility: Visibility) -> Result<()> {
+    let Entity::Team(id) = entity else { return Ok(()) };
+    if visibility >= Visibility::Team {
+        return Ok(());
+    }
+    let Some(team) = view.get(&schema::TEAMS, &id)? else { return Ok(()) };
+    let enforced = view.get(&schema::ORGS, &team.org)?.is_some_and(|org| org.private_projects);
+    if !enforced && !team.private_projects {
+        return Ok(());
+    }
+    let by = if enforced { "The organization" } else { "The team" };
+    Err(Error::invalid(format!("{by} keeps future projects private, so none can become {}.", visibility.as_str()))
+        .hint("Choose team or restricted."))
 }
 
 /// A team's or person's name to the entity; the asker's default where none is given. No check of rights.
@@ -306,19 +260,14 @@ pub(super) fn rows(view: &impl Read, entity: Entity, range: Range) -> Result<Lis
     view.list_by(&schema::PROJECT_BY_NAME, range.under(&(entity.number(),)))
 }
 
-/// The restricted projects a user is invited to.
-pub(super) fn invitations_of(view: &impl Read, user: UserId) -> Result<Vec<ProjectMember>> {
-    view.all_by(&schema::PROJECTS_OF_USER, &(user,))
-}
-
-fn in_team(view: &impl Read, project: &Project, user: UserId) -> Result<bool> {
+pub(super) fn in_team(view: &impl Read, project: &Project, user: UserId) -> Result<bool> {
     match project.entity {
         Entity::Team(team) => Ok(view.get(&schema::MEMBERSHIPS, &(team, user))?.is_some()),
         Entity::Person(owner) => Ok(owner == user),
     }
 }
 
-fn team_member(view: &impl Read, project: &Project, typed: &str) -> Result<User> {
+pub(super) fn team_member(view: &impl Read, project: &Project, typed: &str) -> Result<User> {
     let user = super::users::by_name(view, typed)?;
     match user {
         Some(user) if in_team(view, project, user.id)? => Ok(user),
@@ -330,6 +279,6 @@ fn team_member(view: &impl Read, project: &Project, typed: &str) -> Result<User>
     }
 }
 
-fn path(entity: &str, project: &str) -> String {
+pub(super) fn path(entity: &str, project: &str) -> String {
     format!("{entity}/{project}")
 }

@@ -5,10 +5,10 @@
 use super::{Cx, absent};
 use crate::error::Result;
 use crate::model::project::{Project, Visibility};
-use crate::model::role::{Action, TeamRole};
+use crate::model::role::Action;
 use crate::model::user::User;
 use crate::model::{Entity, UserId};
-use crate::policy::{Actor, Credential, Decision, Facts, Resource, Step, Subject, What, decide};
+use crate::policy::{Held, Actor, Credential, Decision, Facts, Resource, Step, Subject, What, decide};
 use crate::store::{Range, Read, schema};
 
 /// One account and how it stands to a project.
@@ -17,7 +17,7 @@ pub struct Reacher {
     /// Who.
     pub user: User,
     /// The role in the team, if any.
-    pub role: Option<TeamRole>,
+    pub role: Option<Held>,
     /// Whether an invitation to the project exists.
     pub invited: bool,
     /// Whether it may read.
@@ -33,9 +33,10 @@ pub struct Reacher {
 pub fn of_project<V: Read>(cx: &Cx<V>, project: &Project, as_if: Option<Visibility>) -> Result<Vec<Reacher>> {
     let _read = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
     let _members = cx.allow(Action::TeamRead, Resource::Entity(project.entity))?;
-    let users: Vec<(UserId, Option<TeamRole>)> = match project.entity {
+    let users: Vec<(UserId, Option<Held>)> = match project.entity {
         Entity::Team(team) => {
-            super::teams::rows(cx.view(), team)?.into_iter().map(|m| (m.user, Some(m.role))).collect()
+            let rows = super::teams::rows(cx.view(), team)?;
+            rows.into_iter().map(|m| Ok((m.user, Some(Held::load(cx.view(), m.role)?)))).collect::<Result<_>>()?
         }
         Entity::Person(owner) => vec![(owner, None)],
     };
@@ -142,7 +143,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::crypto::Random;
     use crate::model::project::Visibility;
-    use crate::model::role::{OrgRole, TeamRole};
+    use crate::model::role::OrgRole;
     use crate::model::user::User;
     use crate::ops::projects::NewProject;
     use crate::ops::users::NewUser;
@@ -198,7 +199,7 @@ mod tests {
         world.team("acme", "ana").await;
         let me = as_user(&ana);
         for who in ["ben", "cleo"] {
-            world.app.act(&me, move |cx| teams::invite(cx, "acme", who, TeamRole::Viewer).map(drop)).await.unwrap();
+            world.app.act(&me, move |cx| teams::invite(cx, "acme", who, "viewer").map(drop)).await.unwrap();
         }
         let new = NewProject {
             entity: Some("acme".into()),

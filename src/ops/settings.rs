@@ -1,14 +1,15 @@
 //! The organization's own record, and settings that somebody saves. What the environment sets is refused here, never
 //! silently accepted.
 
-use super::{Acting, Cx, changed};
+use super::{Acting, Cx, changed, switched};
 use crate::config::settings::{Resolved, SETTINGS, Source};
 use crate::error::{Code, Error, Result};
-use crate::model::OrgId;
 use crate::model::audit::Named;
 use crate::model::name;
-use crate::model::role::Action;
+use crate::model::role::{Action, Seat};
 use crate::model::team::{HOME, Org};
+use crate::model::user::{Status, User};
+use crate::model::{OrgId, UserId};
 use crate::policy::Resource;
 use crate::store::schema::SavedSetting;
 use crate::store::{Range, Read, schema};
@@ -21,27 +22,97 @@ pub fn org<V: Read>(cx: &Cx<V>) -> Result<Org> {
     cx.view().get(&schema::ORGS, &id)?.ok_or_else(|| Error::not_found("There is no such organization."))
 }
 
-/// Renames the asker's organization.
+/// What can be changed about an organization; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct OrgChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// Whether no team may have new open or public projects.
+    pub private_projects: Option<bool>,
+    /// Whether only admins invite to teams.
+    pub admins_invite: Option<bool>,
+    /// Who gets the bills, by username or address; empty for nobody.
+    pub billing_admin: Option<String>,
+}
+
+/// Changes the asker's organization.
 ///
 /// # Errors
-/// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Denied`].
-pub fn rename_org(cx: &mut Acting, new: &str) -> Result<Org> {
+/// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::NotFound`] for the billing administrator, [`Code::Denied`].
+pub fn update_org(cx: &mut Acting, change: &OrgChange) -> Result<Org> {
     let id = cx.org()?;
     let grant = cx.allow(Action::OrganizationUpdate, Resource::Org(id))?;
     let mut org =
         cx.view().get(&schema::ORGS, &id)?.ok_or_else(|| Error::not_found("There is no such organization."))?;
-    let new = name::check_text("organization name", new, name::NAME_MAX)?;
-    if new.is_empty() {
-        return Err(Error::invalid("The organization needs a name."));
+    let before = org.clone();
+    if let Some(new) = &change.name {
+        org.name = name::check_text("organization name", new, name::NAME_MAX)?;
+        if org.name.is_empty() {
+            return Err(Error::invalid("The organization needs a name."));
+        }
     }
-    let change = changed("name", Some(&org.name), Some(&new));
-    if change.is_none() {
+    org.private_projects = change.private_projects.unwrap_or(org.private_projects);
+    org.admins_invite = change.admins_invite.unwrap_or(org.admins_invite);
+    if let Some(typed) = &change.billing_admin {
+        org.billing_admin = match typed.trim() {
+            "" => None,
+            typed => Some(super::teams::person(cx, id, typed)?.id),
+        };
+    }
+    let username = |cx: &Acting, id: Option<UserId>| -> Result<Option<String>> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(cx.view().get(&schema::USERS, &id)?.map(|u| u.username))
+    };
+    let (payer, next) = (username(cx, before.billing_admin)?, username(cx, org.billing_admin)?);
+    let changes: Vec<_> = [
+        changed("name", Some(&before.name), Some(&org.name)),
+        switched("future projects private", before.private_projects, org.private_projects),
+        switched("only admins invite", before.admins_invite, org.admins_invite),
+        changed("billing administrator", payer.as_deref(), next.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() {
         return Ok(org);
     }
-    org.name = new;
     cx.put(&grant, &schema::ORGS, &org)?;
-    cx.record(grant, change.into_iter().collect())?;
+    cx.record(grant, changes)?;
     Ok(org)
+}
+
+/// Who gets the bills, for those who may know the people.
+pub fn billing_admin<V: Read>(cx: &Cx<V>) -> Result<Option<User>> {
+    let id = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(id))?;
+    let holder = cx.view().get(&schema::ORGS, &id)?.and_then(|org| org.billing_admin);
+    let Some(holder) = holder else { return Ok(None) };
+    Ok(cx.view().get(&schema::USERS, &holder)?.filter(|u| u.status != Status::Deleted))
+}
+
+/// How many people of the organization have each seat: full, viewer, none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeatCounts {
+    /// Models seats.
+    pub models: [usize; 3],
+    /// Weave access.
+    pub weave: [usize; 3],
+}
+
+/// Counts the seats of the asker's organization, in the order of [`Seat::ALL`]. Costs a walk over an index of the people.
+pub fn seats<V: Read>(cx: &Cx<V>) -> Result<SeatCounts> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    let most = usize::MAX;
+    let people = cx.view().count(&schema::USERS_OF_ORG, Range::all().under(&(org,)), most)?;
+    let lesser = |weave: bool, seat: Seat| {
+        cx.view().count(&schema::LESSER_SEATS, Range::all().under(&schema::lesser_seat(org, weave, seat)), most)
+    };
+    let of = |weave: bool| -> Result<[usize; 3]> {
+        let (viewer, none) = (lesser(weave, Seat::Viewer)?, lesser(weave, Seat::None)?);
+        Ok([people.saturating_sub(viewer + none), viewer, none])
+    };
+    Ok(SeatCounts { models: of(false)?, weave: of(true)? })
 }
 
 /// The name of an organization; no check of rights.

@@ -1,6 +1,6 @@
 //! Teams: create, find, list, change, delete; members, their roles, pending invitations, service accounts.
 
-use super::{Acting, Cx, Grant, absent, changed, or_absent, user_named};
+use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, user_named};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Named;
 use crate::model::name;
@@ -8,7 +8,7 @@ use crate::model::role::{Action, OrgRole, TeamRole};
 use crate::model::team::{Invite, Membership, Team};
 use crate::model::user::{OrgMembership, Status, User, UserKind};
 use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
-use crate::policy::{Actor, Credential, Resource, Subject};
+use crate::policy::{Actor, Credential, Held, Resource, Subject, decide_giving};
 use crate::store::{Listed, Range};
 use crate::store::{Read, schema};
 
@@ -21,9 +21,11 @@ pub enum Member {
         user: Box<User>,
         /// With which role, since when.
         membership: Membership,
+        /// The role as it is defined now.
+        held: Held,
     },
-    /// A pending invitation.
-    Invited(Invite),
+    /// A pending invitation, and the role it will give.
+    Invited(Invite, Held),
 }
 
 /// Creates a team in the asker's organization; `admin` (a username or address) becomes its first admin, else the asker
@@ -39,7 +41,7 @@ pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<T
     let first = match admin {
         Some(typed) => {
             let first = person(cx, org, typed)?;
-            if capped(&first, org, TeamRole::Admin) != TeamRole::Admin {
+            if is_org_viewer(&first, org) {
                 return Err(Error::invalid(format!(
                     "{} has the organization role viewer and cannot be admin of a team.",
                     first.username
@@ -54,6 +56,8 @@ pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<T
         org,
         name: team_name.to_owned(),
         description: String::new(),
+        private_projects: false,
+        members_invite: false,
         created_by: cx.subject().user(),
         created_at: cx.now(),
         version: 1,
@@ -78,7 +82,7 @@ pub fn get<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Team> {
 }
 
 /// The teams the asker is in, with the role, by name.
-pub fn mine<V: Read>(cx: &Cx<V>) -> Result<Vec<(Team, TeamRole)>> {
+pub fn mine<V: Read>(cx: &Cx<V>) -> Result<Vec<(Team, Held)>> {
     match cx.subject().user() {
         Some(id) => teams_of(cx.view(), id),
         None => Ok(vec![]),
@@ -86,16 +90,16 @@ pub fn mine<V: Read>(cx: &Cx<V>) -> Result<Vec<(Team, TeamRole)>> {
 }
 
 /// The teams of a user the asker may see, with the role, by name.
-pub fn of<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<(Team, TeamRole)>> {
+pub fn of<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<(Team, Held)>> {
     let _grant = cx.allow(Action::UserRead, Resource::User(user))?;
     teams_of(cx.view(), user)
 }
 
-fn teams_of(view: &impl Read, id: UserId) -> Result<Vec<(Team, TeamRole)>> {
+fn teams_of(view: &impl Read, id: UserId) -> Result<Vec<(Team, Held)>> {
     let mut out = vec![];
     for m in of_user(view, id)? {
         if let Some(team) = view.get(&schema::TEAMS, &m.team)? {
-            out.push((team, m.role));
+            out.push((team, Held::load(view, m.role)?));
         }
     }
     out.sort_by_cached_key(|(team, _)| name::fold(&team.name));
@@ -124,13 +128,17 @@ pub fn members<V: Read>(cx: &Cx<V>, team: &Team) -> Result<Vec<Member>> {
     for membership in rows(cx.view(), team.id)? {
         let Some(user) = cx.view().get(&schema::USERS, &membership.user)? else { continue };
         let into = if user.is_service() { &mut services } else { &mut people };
-        into.push(Member::User { user: Box::new(user), membership });
+        let held = Held::load(cx.view(), membership.role)?;
+        into.push(Member::User { user: Box::new(user), membership, held });
     }
     people.sort_by_cached_key(|m| match m {
         Member::User { user, .. } => name::fold(&user.username),
-        Member::Invited(_) => String::new(),
+        Member::Invited(..) => String::new(),
     });
-    people.extend(invites(cx.view(), team.id)?.into_iter().map(Member::Invited));
+    for invite in invites(cx.view(), team.id)? {
+        let held = Held::load(cx.view(), invite.role)?;
+        people.push(Member::Invited(invite, held));
+    }
     // Membership rows come in the order of ids, so services stand from the oldest to the newest already.
     people.extend(services);
     Ok(people)
@@ -140,20 +148,32 @@ pub fn members<V: Read>(cx: &Cx<V>, team: &Team) -> Result<Vec<Member>> {
 #[derive(Clone, Debug)]
 pub enum Invited {
     /// The person was in the organization and is in the team now.
-    Added(Box<User>, Membership),
+    Added(Box<User>, Membership, Held),
     /// Nobody has the address yet; the invitation waits.
-    Pending(Invite),
+    Pending(Invite, Held),
 }
 
 /// Adds a person of the organization to a team, or invites an address that nobody has yet. Somebody who is in the team
 /// already keeps the role: inviting never takes rights away. A viewer of the organization becomes view-only.
-pub fn invite(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Result<Invited> {
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::InvalidValue`], [`Code::Denied`], also where `role` (a predefined name, or a custom one
+/// exactly) holds what the asker lacks in the team.
+pub fn invite(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<Invited> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
-    let grant = or_absent(cx.allow(Action::TeamInviteUser, on(&team)), "team", typed)?;
-    let Some(user) = super::users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some()) else {
+    let user = super::users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some());
+    let action = match &user {
+        Some(user) if is_joining(cx, &team, user)? => Action::TeamJoin,
+        _ => Action::TeamInviteUser,
+    };
+    let _may = or_absent(cx.allow(action, on(&team)), "team", typed)?;
+    let role = roles::by_name(cx.view(), team.org, role)?;
+    let given = Held::load(cx.view(), role)?;
+    let grant = cx.allow_giving(action, on(&team), &given)?;
+    let Some(user) = user else {
         if who.contains('@') {
-            return invite_address(cx, grant, &team, who, role);
+            return invite_address(cx, grant, &team, who, given);
         }
         return Err(Error::not_found(format!("There is no user '{}' in the organization.", shown(who)))
             .hint("Create the user first, or invite an e-mail address."));
@@ -162,30 +182,37 @@ pub fn invite(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Result<
         return Err(Error::invalid("A service account belongs to the team that made it."));
     }
     if let Some(present) = cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))? {
-        return Ok(Invited::Added(Box::new(user), present));
+        let held = Held::load(cx.view(), present.role)?;
+        return Ok(Invited::Added(Box::new(user), present, held));
     }
-    let role = capped(&user, team.org, role);
-    let membership = Membership { team: team.id, user: user.id, role, since_at: cx.now() };
+    let given = if is_org_viewer(&user, team.org) { Held::of(TeamRole::Viewer) } else { given };
+    let membership = Membership { team: team.id, user: user.id, role: given.role, since_at: cx.now() };
     cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
-    let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(role.as_str()))];
+    let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(given.label()))];
     cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Invited::Added(Box::new(user), membership))
+    Ok(Invited::Added(Box::new(user), membership, given))
 }
 
-fn invite_address(cx: &mut Acting, grant: Grant, team: &Team, who: &str, role: TeamRole) -> Result<Invited> {
+/// Whether somebody would add themselves by the power of an organization role: joining is an action of its own.
+fn is_joining(cx: &Acting, team: &Team, user: &User) -> Result<bool> {
+    Ok(cx.subject().user() == Some(user.id) && cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))?.is_none())
+}
+
+fn invite_address(cx: &mut Acting, grant: Grant, team: &Team, who: &str, given: Held) -> Result<Invited> {
     let email = name::check_email(who)?;
     let Actor::User(by) = cx.subject().actor else {
         return Err(Error::not_found(format!("Nobody has the address {email}.")).hint("Create the user first."));
     };
     if let Some(present) = cx.view().find(&schema::INVITE_BY_EMAIL, &(team.id, name::fold(&email)))? {
-        return Ok(Invited::Pending(present));
+        let held = Held::load(cx.view(), present.role)?;
+        return Ok(Invited::Pending(present, held));
     }
     let id = InviteId(cx.tx().next_id(schema::INVITE_IDS)?);
-    let invite = Invite { id, team: team.id, email, role, by, created_at: cx.now() };
+    let invite = Invite { id, team: team.id, email, role: given.role, by, created_at: cx.now() };
     cx.put(&grant, &schema::INVITES, &invite)?;
-    let changes = [changed("invited", None, Some(&invite.email)), changed("role", None, Some(role.as_str()))];
+    let changes = [changed("invited", None, Some(&invite.email)), changed("role", None, Some(given.label()))];
     cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Invited::Pending(invite))
+    Ok(Invited::Pending(invite, given))
 }
 
 /// Turns the invitations that wait for a new user's address into memberships, each only if its inviter may still invite.
@@ -198,17 +225,18 @@ pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
         let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
         let Some(team) = cx.view().get(&schema::TEAMS, &invite.team)? else { continue };
         let facts = cx.facts(&inviter, on(&team))?;
-        let decision = crate::policy::decide(&facts, Action::TeamInviteUser);
+        let given = Held::load(cx.view(), invite.role)?;
+        let decision = decide_giving(&facts, Action::TeamInviteUser, &given);
         if !decision.allowed() || user.org_role(team.org).is_none() {
             continue;
         }
         let grant = cx.settle(decision, facts)?;
-        let role = capped(user, team.org, invite.role);
-        let since_at = cx.now();
-        cx.put(&grant, &schema::MEMBERSHIPS, &Membership { team: team.id, user: user.id, role, since_at })?;
+        let given = if is_org_viewer(user, team.org) { Held::of(TeamRole::Viewer) } else { given };
+        let membership = Membership { team: team.id, user: user.id, role: given.role, since_at: cx.now() };
+        cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
         let changes = [
             changed("member", None, Some(&user.username)),
-            changed("role", None, Some(role.as_str())),
+            changed("role", None, Some(given.label())),
             changed("invited", Some(&invite.email), None),
         ];
         cx.record(grant, changes.into_iter().flatten().collect())?;
@@ -216,35 +244,43 @@ pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Changes a member's team role.
+/// Changes a member's team role to a predefined one, or to a custom one by its exact name.
 ///
 /// # Errors
 /// [`Code::NotAMember`], [`Code::LastAdmin`] when the team's last admin demotes themselves, [`Code::InvalidValue`] for a
-/// service account or a writing role for a viewer of the organization, [`Code::Denied`].
-pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Result<Membership> {
+/// service account or a writing role for a viewer of the organization, [`Code::Denied`], also where the old or the new role
+/// holds what the asker lacks in the team.
+pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<Held> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
-    let grant = or_absent(cx.allow(Action::TeamUpdateMember, on(&team)), "team", typed)?;
+    let _may = or_absent(cx.allow(Action::TeamUpdateMember, on(&team)), "team", typed)?;
     let (user, mut membership) = member(cx.view(), &team, who)?;
-    if user.is_service() || role == TeamRole::Service {
-        return Err(Error::invalid("A service account keeps the team role service, and people cannot have it."));
+    let role = roles::by_name(cx.view(), team.org, role)?;
+    if user.is_service() {
+        return Err(Error::invalid("A service account keeps the team role service."));
     }
-    if capped(&user, team.org, role) != role {
+    if is_org_viewer(&user, team.org) && role != TeamRole::Viewer {
         return Err(Error::invalid(format!(
             "{} has the organization role viewer and can only be viewer here.",
             user.username
         )));
     }
-    let old = membership.role;
-    if old == role {
-        return Ok(membership);
+    let (before, given) = (Held::load(cx.view(), membership.role)?, Held::load(cx.view(), role)?);
+    // Raising oneself by the organization role is as good as joining anew.
+    let raises_self = cx.subject().user() == Some(user.id) && !before.holds(Action::TeamUpdateMember);
+    let action = if raises_self { Action::TeamJoin } else { Action::TeamUpdateMember };
+    let _over = cx.allow_giving(action, on(&team), &before)?;
+    let grant = cx.allow_giving(action, on(&team), &given)?;
+    if before.role == role {
+        return Ok(given);
     }
     membership.role = role;
     cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
-    keep_a_team_admin(cx, &team, old)?;
+    super::project_members::follow(cx, &grant, team.id, user.id)?;
+    keep_a_team_admin(cx, &team, before.role)?;
     let field = format!("role of {}", user.username);
-    cx.record(grant, changed(&field, Some(old.as_str()), Some(role.as_str())).into_iter().collect())?;
-    Ok(membership)
+    cx.record(grant, changed(&field, Some(before.label()), Some(given.label())).into_iter().collect())?;
+    Ok(given)
 }
 
 /// Takes somebody out of a team, with their invitations to its restricted projects; their work stays. A service account of
@@ -252,15 +288,12 @@ pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: TeamRole) -> Resul
 pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
-    let grant = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
+    let _may = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
     let (mut user, membership) = member(cx.view(), &team, who)?;
+    let held = Held::load(cx.view(), membership.role)?;
+    let grant = cx.allow_giving(Action::TeamUninvite, on(&team), &held)?;
     cx.delete(&grant, &schema::MEMBERSHIPS, &(team.id, user.id))?;
-    for invited in super::projects::invitations_of(cx.view(), user.id)? {
-        let inside = cx.view().get(&schema::PROJECTS, &invited.project)?;
-        if inside.is_some_and(|p| p.entity == Entity::Team(team.id)) {
-            cx.delete(&grant, &schema::PROJECT_MEMBERS, &(invited.project, invited.user))?;
-        }
-    }
+    super::project_members::forget(cx, &grant, team.id, user.id)?;
     if user.is_service() {
         super::users::erase(cx, &grant, user.id)?;
         user.status = Status::Deleted;
@@ -272,8 +305,7 @@ pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
         cx.put(&grant, &schema::USERS, &user)?;
     }
     keep_a_team_admin(cx, &team, membership.role)?;
-    let changes =
-        [changed("member", Some(&user.username), None), changed("role", Some(membership.role.as_str()), None)];
+    let changes = [changed("member", Some(&user.username), None), changed("role", Some(held.label()), None)];
     cx.record(grant, changes.into_iter().flatten().collect())
 }
 
@@ -295,7 +327,8 @@ pub fn withdraw(cx: &mut Acting, team: &str, id: InviteId) -> Result<()> {
 pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<User> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
-    let grant = or_absent(cx.allow(Action::TeamCreateService, on(&team)), "team", typed)?;
+    let _may = or_absent(cx.allow(Action::TeamCreateService, on(&team)), "team", typed)?;
+    let grant = cx.allow_giving(Action::TeamCreateService, on(&team), &Held::of(TeamRole::Service))?;
     let description = name::check_text("description", description, name::TEXT_MAX)?;
     if description.is_empty() {
         return Err(Error::invalid("A service account needs a description."));
@@ -311,7 +344,7 @@ pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<
         name: description,
         emails: vec![],
         status: Status::Active,
-        orgs: vec![OrgMembership { org: team.org, role: OrgRole::Member }],
+        orgs: vec![OrgMembership::new(team.org, OrgRole::Member)],
         default_team: Some(team.id),
         created_at: cx.now(),
         version: 1,
@@ -339,9 +372,13 @@ pub struct TeamChange {
     pub name: Option<String>,
     /// A new description.
     pub description: Option<String>,
+    /// Whether future projects are private.
+    pub private_projects: Option<bool>,
+    /// Whether every member may invite.
+    pub members_invite: Option<bool>,
 }
 
-/// Changes a team's name and description. A rename touches this one row.
+/// Changes a team's name, description and switches. A rename touches this one row.
 pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team> {
     let mut team = must_exist(cx.view(), typed)?;
     let grant = or_absent(cx.allow(Action::TeamUpdate, on(&team)), "team", typed)?;
@@ -356,9 +393,13 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
     if let Some(description) = &change.description {
         team.description = name::check_text("description", description, name::TEXT_MAX)?;
     }
+    team.private_projects = change.private_projects.unwrap_or(team.private_projects);
+    team.members_invite = change.members_invite.unwrap_or(team.members_invite);
     let changes: Vec<_> = [
         changed("name", Some(&before.name), Some(&team.name)),
         changed("description", Some(&before.description), Some(&team.description)),
+        super::switched("future projects private", before.private_projects, team.private_projects),
+        super::switched("members may invite", before.members_invite, team.members_invite),
     ]
     .into_iter()
     .flatten()
@@ -417,13 +458,13 @@ fn keep_a_team_admin(cx: &Acting, team: &Team, old: TeamRole) -> Result<()> {
     Ok(())
 }
 
-/// View-only for viewers of the organization, whatever was asked for.
-fn capped(user: &User, org: OrgId, role: TeamRole) -> TeamRole {
-    if user.org_role(org) == Some(OrgRole::Viewer) { TeamRole::Viewer } else { role }
+/// Whether somebody reads only, whatever role is asked for.
+pub(super) fn is_org_viewer(user: &User, org: OrgId) -> bool {
+    user.org_role(org) == Some(OrgRole::Viewer)
 }
 
 /// An active or deactivated person of `org` by username or address.
-fn person<V: Read>(cx: &Cx<V>, org: OrgId, typed: &str) -> Result<User> {
+pub(super) fn person<V: Read>(cx: &Cx<V>, org: OrgId, typed: &str) -> Result<User> {
     super::users::by_name(cx.view(), typed)?
         .filter(|u| !u.is_service() && u.org_role(org).is_some())
         .ok_or_else(|| Error::not_found(format!("There is no user '{}' in the organization.", shown(typed))))

@@ -271,15 +271,15 @@ async fn an_invitation_is_taken_up_only_if_its_inviter_still_may() {
     w.team("acme", "ben").await;
     w.team("other", "cleo").await;
     for (team, by) in [("acme", &ben), ("other", &cleo)] {
-        let invite = move |cx: &mut Acting| teams::invite(cx, team, "new@example.com", TeamRole::Admin).map(drop);
+        let invite = move |cx: &mut Acting| teams::invite(cx, team, "new@example.com", "admin").map(drop);
         w.app.act(&as_user(by), invite).await.unwrap();
         w.app.act(&as_user(by), invite).await.unwrap();
     }
     // Cleo loses the right to invite before the account exists.
-    w.app.act(&shell(), |cx| teams::set_role(cx, "other", "cleo", TeamRole::Viewer).map(drop)).await.unwrap();
+    w.app.act(&shell(), |cx| teams::set_role(cx, "other", "cleo", "viewer").map(drop)).await.unwrap();
     let new = w.user("new", OrgRole::Viewer).await;
     let teams = w.app.ask(&as_user(&new), |cx| teams::mine(cx)).unwrap();
-    let roles: Vec<_> = teams.iter().map(|(t, r)| (t.name.as_str(), *r)).collect();
+    let roles: Vec<_> = teams.iter().map(|(t, r)| (t.name.as_str(), r.role)).collect();
     assert_eq!(roles, [("acme", TeamRole::Viewer)], "a viewer of the organization becomes view-only");
     assert!(w.findings().is_empty());
 }
@@ -298,7 +298,7 @@ async fn names_are_one_namespace_without_case_and_ids_are_never_used_twice() {
     let renamed = UserChange { username: Some("Ana".into()), ..Default::default() };
     w.app.act(&shell(), move |cx| users::update(cx, "ana", &renamed).map(drop)).await.unwrap();
     let teams = w.app.ask(&as_user(&ana), |cx| teams::mine(cx)).unwrap();
-    assert_eq!((teams.len(), teams[0].1), (1, TeamRole::Admin));
+    assert_eq!((teams.len(), teams[0].1.role), (1, TeamRole::Admin));
     let derived = NewUser { email: "ana@other.example".into(), ..Default::default() };
     let derived = w.app.act(&shell(), move |cx| users::create(cx, &derived)).await.unwrap();
     assert_eq!(derived.username, "ana-2");
@@ -326,7 +326,7 @@ async fn lists_show_what_single_reads_show() {
     w.user("ana", OrgRole::Admin).await;
     let (ben, cleo) = (w.user("ben", OrgRole::Member).await, w.user("cleo", OrgRole::Member).await);
     w.team("acme", "ben").await;
-    w.app.act(&shell(), |cx| teams::invite(cx, "acme", "cleo", TeamRole::Member).map(drop)).await.unwrap();
+    w.app.act(&shell(), |cx| teams::invite(cx, "acme", "cleo", "member").map(drop)).await.unwrap();
     for visibility in Visibility::ALL {
         let new = NewProject {
             entity: Some("acme".into()),
@@ -358,7 +358,7 @@ async fn f193_leaving_the_team_leaves_its_restricted_projects() {
     let w = world();
     let (ben, cleo) = (w.user("ben", OrgRole::Admin).await, w.user("cleo", OrgRole::Member).await);
     w.team("acme", "ben").await;
-    w.app.act(&shell(), |cx| teams::invite(cx, "acme", "cleo", TeamRole::Member).map(drop)).await.unwrap();
+    w.app.act(&shell(), |cx| teams::invite(cx, "acme", "cleo", "member").map(drop)).await.unwrap();
     let new = NewProject {
         entity: Some("acme".into()),
         name: "secret".into(),
@@ -369,7 +369,7 @@ async fn f193_leaving_the_team_leaves_its_restricted_projects() {
     let reads = || w.app.ask(&as_user(&cleo), |cx| projects::get(cx, "acme", "secret")).is_ok();
     assert!(reads());
     w.app.act(&as_user(&ben), |cx| teams::remove_member(cx, "acme", "cleo")).await.unwrap();
-    w.app.act(&as_user(&ben), |cx| teams::invite(cx, "acme", "cleo", TeamRole::Member).map(drop)).await.unwrap();
+    w.app.act(&as_user(&ben), |cx| teams::invite(cx, "acme", "cleo", "member").map(drop)).await.unwrap();
     assert!(!reads());
     let by = as_user(&ben);
     let widen = w.app.act(&by, |cx| projects::set_visibility(cx, "acme", "secret", Visibility::Open));

@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::credential::ApiKey;
 use crate::model::name;
 use crate::model::project::Project;
-use crate::model::role::{Action, OrgRole};
+use crate::model::role::{Seat, Action, OrgRole};
 use crate::model::team::Membership;
 use crate::model::user::{Email, OrgMembership, Password, Status, User, UserKind};
 use crate::model::{Entity, OrgId, UserId};
@@ -58,7 +58,7 @@ pub fn create(cx: &mut Acting, new: &NewUser) -> Result<User> {
         name: full_name,
         emails: vec![Email { address: address.clone(), verified: true }],
         status: Status::Active,
-        orgs: vec![OrgMembership { org, role }],
+        orgs: vec![OrgMembership::new(org, role)],
         default_team: None,
         created_at: now,
         version: 1,
@@ -186,6 +186,39 @@ pub fn set_org_role(cx: &mut Acting, typed: &str, role: OrgRole) -> Result<User>
     Ok(user)
 }
 
+/// Changes a person's seats in the asker's organization; absent ones stay. Every team feels it at the next request.
+///
+/// # Errors
+/// [`Code::InvalidValue`] for a service account, which takes no seat, [`Code::NotFound`], [`Code::Denied`].
+pub fn set_seats(cx: &mut Acting, typed: &str, models: Option<Seat>, weave: Option<Seat>) -> Result<User> {
+    let org = cx.org()?;
+    let mut user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserUpdateSeat, Resource::User(user.id)), "user", typed)?;
+    if user.is_service() {
+        return Err(Error::invalid("A service account takes no seat."));
+    }
+    let Some(membership) = user.orgs.iter_mut().find(|m| m.org == org) else {
+        return Err(absent("user", typed));
+    };
+    let before = *membership;
+    membership.models = models.unwrap_or(before.models);
+    membership.weave = weave.unwrap_or(before.weave);
+    let changes: Vec<_> = [
+        changed("models seat", Some(before.models.as_str()), Some(membership.models.as_str())),
+        changed("weave access", Some(before.weave.as_str()), Some(membership.weave.as_str())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() {
+        return Ok(user);
+    }
+    user.version += 1;
+    cx.put(&grant, &schema::USERS, &user)?;
+    cx.record(grant, changes)?;
+    Ok(user)
+}
+
 /// What can be changed about a person; absent fields stay.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
@@ -299,7 +332,7 @@ pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result
     for m in memberships {
         cx.delete(grant, &schema::MEMBERSHIPS, &(m.team, m.user))?;
     }
-    for m in super::projects::invitations_of(cx.view(), id)? {
+    for m in super::project_members::of_user(cx.view(), id)? {
         cx.delete(grant, &schema::PROJECT_MEMBERS, &(m.project, m.user))?;
     }
     Ok(())

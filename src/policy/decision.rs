@@ -1,11 +1,11 @@
 //! A decision and the chain of rules that led to it. Steps are small and name things by role, not by text; the sentences are
 //! made from the facts only when somebody reads them, so that deciding stays cheap.
 
-use super::facts::{Facts, What, Who};
+use super::facts::{Facts, Held, What, Who};
 use super::{Process, rules};
 use crate::model::audit::Reason;
 use crate::model::project::Visibility;
-use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::role::{Action, OrgRole, Product, Seat, TeamRole};
 use crate::model::user::Status;
 
 /// One rule consulted.
@@ -73,6 +73,28 @@ pub enum Step {
     TeamRoleGrants(TeamRole),
     /// The team role does not hold the action.
     TeamRoleLacks(TeamRole),
+    /// The custom role holds the action beyond what it inherits.
+    CustomRoleAdds,
+    /// The subject has a role of its own in the project, which counts instead of the team role.
+    ProjectRole(TeamRole),
+    /// The project role holds the action.
+    ProjectRoleGrants(TeamRole),
+    /// The project role does not hold the action.
+    ProjectRoleLacks(TeamRole),
+    /// The subject submitted the run, and submitters may do this to their own.
+    OwnRun,
+    /// The subject may do this to runs it submitted only.
+    OwnRunsOnly,
+    /// The team lets every member invite.
+    MembersInvite,
+    /// The seat does not let the subject do this with the product.
+    SeatLacks(Product, Seat),
+    /// The switch against personal namespaces is on.
+    PersonalEntitiesOff,
+    /// The switch against organization admins reaching into teams is on.
+    AdminTeamAccessOff,
+    /// The role to be given holds this permission, which the subject lacks there.
+    CannotGive(Action),
 }
 
 /// The steps of one decision, without a heap allocation: deciding costs less than a tenth of what looking up a row does.
@@ -90,7 +112,7 @@ impl Default for Chain {
 
 impl Chain {
     /// No decision consults as many rules; a test holds that over every action and kind of resource.
-    pub(super) const LONGEST: usize = 10;
+    pub(super) const LONGEST: usize = 12;
 
     /// Appends a step.
     pub(super) fn push(&mut self, step: Step) {
@@ -179,9 +201,14 @@ impl Decision {
                 "As an organization admin you can add yourself to the team; that is audited."
             }
             Step::NotMember | Step::VisibilityLacks(_) => "Ask an admin of the team to add you.",
-            Step::TeamRoleLacks(_) => "Ask an admin of the team.",
+            Step::TeamRoleLacks(_) | Step::ProjectRoleLacks(_) => "Ask an admin of the team.",
+            Step::OwnRunsOnly => "Ask whoever submitted the run, or an admin of the team.",
+            Step::SeatLacks(..) => "Ask an organization admin for another seat.",
+            Step::PersonalEntitiesOff => "Name a team that you are in: WANDB_ENTITY, or entity= in wandb.init.",
+            Step::AdminTeamAccessOff => "Ask an admin of the team.",
+            Step::CannotGive(_) => "Ask an admin of the team or of the organization to give this role.",
             Step::NotInvited => match facts.what {
-                What::Project { role: Some(TeamRole::Admin), .. } => "As a team admin you can join the project first.",
+                What::Project { role: Some(ref role), .. } if role.holds(Action::ProjectJoin) => "As a team admin you can join the project first.",
                 _ => "Ask somebody in the project to invite you.",
             },
             Step::OrgViewerReadsOnly => "Ask an organization admin for the organization role member.",
@@ -212,6 +239,13 @@ impl Step {
             Step::MembersMayCreateTeams => "setting",
             Step::OrgRoleGrants(_) | Step::OrgRoleLacks(_) => "organization_role",
             Step::TeamRoleGrants(_) | Step::TeamRoleLacks(_) => "team_role",
+            Step::CustomRoleAdds => "custom_role",
+            Step::ProjectRole(_) | Step::ProjectRoleGrants(_) | Step::ProjectRoleLacks(_) => "project_role",
+            Step::OwnRun | Step::OwnRunsOnly => "own_run",
+            Step::MembersInvite => "team_setting",
+            Step::SeatLacks(..) => "seat",
+            Step::PersonalEntitiesOff | Step::AdminTeamAccessOff => "setting",
+            Step::CannotGive(_) => "giving",
         }
     }
 
@@ -240,7 +274,7 @@ impl Step {
             Step::WrongKind => format!("{action} does not apply to {what}."),
             Step::ManagesService => format!("{what} is a service account of a team that {who} manages."),
             Step::Member(role) => {
-                format!("{who} is in team {} with the team role {}.", facts.what.entity(), role.as_str())
+                format!("{who} is in team {} with the team role {}.", facts.what.entity(), facts.what.role_label(role))
             }
             Step::NotMember => format!("{who} is not a member of team {}.", facts.what.entity()),
             Step::OwnNamespace => format!("The namespace {} is {who}'s own.", facts.what.entity()),
@@ -269,9 +303,51 @@ impl Step {
                 Some(needed) => format!("{action} needs the organization role {needed}; {who} has {}.", role.as_str()),
                 None => format!("The organization role {} does not allow {action}.", role.as_str()),
             },
+            Step::TeamRoleGrants(role @ TeamRole::Custom(_)) => {
+                let (label, base) = (facts.what.role_label(role), facts.what.role_base(role));
+                format!("The custom role {label} inherits {action} from {base}.")
+            }
             Step::TeamRoleGrants(role) => format!("The team role {} allows {action}.", role.as_str()),
             Step::TeamRoleLacks(role) => {
-                format!("The team role {} of {who} in {} does not allow {action}.", role.as_str(), facts.what.entity())
+                let label = facts.what.role_label(role);
+                format!("The team role {label} of {who} in {} does not allow {action}.", facts.what.entity())
+            }
+            Step::CustomRoleAdds => {
+                let label = facts.what.held().map(Held::label).unwrap_or_default();
+                format!("The custom role {label} has {action} as a permission of its own.")
+            }
+            Step::ProjectRole(role) => {
+                format!("{who} has the project role {} in {what}, which counts instead.", facts.what.role_label(role))
+            }
+            Step::ProjectRoleGrants(role) => {
+                format!("The project role {} allows {action}.", facts.what.role_label(role))
+            }
+            Step::ProjectRoleLacks(role) => {
+                let label = facts.what.role_label(role);
+                format!("The project role {label} of {who} in {what} does not allow {action}.")
+            }
+            Step::OwnRun => format!("{who} submitted {what}, and submitters may do {action} to their own runs."),
+            Step::OwnRunsOnly => format!("{who} may do {action} only to runs they submitted themselves."),
+            Step::MembersInvite => {
+                format!("Team {} lets every member invite.", facts.what.entity())
+            }
+            Step::SeatLacks(product, seat) => {
+                let product = match product {
+                    Product::Models => "the Models seat",
+                    Product::Weave => "the Weave access",
+                    Product::Either => "at best the seat",
+                };
+                let reach = if seat == Seat::None { "reaches no product data" } else { "is for reading only" };
+                format!("{who} has {product} {}, which {reach}.", seat.as_str())
+            }
+            Step::PersonalEntitiesOff => {
+                "A setting closes personal namespaces: what is in them can be read and no longer changed.".to_owned()
+            }
+            Step::AdminTeamAccessOff => {
+                "A setting keeps organization admins out of teams they are not in.".to_owned()
+            }
+            Step::CannotGive(lacking) => {
+                format!("The role to be given holds {}, which {who} does not hold there.", lacking.as_str())
             }
         }
     }
@@ -285,6 +361,11 @@ impl Who {
             Who::Process(process) => process.as_str(),
             Who::User { username, .. } => username,
         }
+    }
+
+    /// Whether it is a service account.
+    pub fn is_service(&self) -> bool {
+        matches!(self, Who::User { is_service: true, .. })
     }
 
     /// The organization role where the resource is.
@@ -309,6 +390,40 @@ impl What {
             }
             What::Project { entity_name, name, inside: None, .. } => format!("project {entity_name}/{name}"),
         }
+    }
+
+    /// The asker's role here that counts.
+    fn held(&self) -> Option<&Held> {
+        match self {
+            What::Team { role, .. } => role.as_ref(),
+            What::Project { role, project_role, .. } => project_role.as_ref().or(role.as_ref()),
+            What::User { service_role, .. } => service_role.as_ref(),
+            What::Org { .. } | What::Namespace { .. } => None,
+        }
+    }
+
+    /// `role`, one of the asker's here, as it was loaded.
+    fn loaded(&self, role: TeamRole) -> Option<&Held> {
+        match self {
+            What::Team { role: held, .. } => held.as_ref(),
+            What::Project { role: held, project_role, .. } => {
+                [held, project_role].into_iter().flatten().find(|h| h.role == role)
+            }
+            _ => None,
+        }
+    }
+
+    /// The word for `role`, one of the asker's here.
+    fn role_label(&self, role: TeamRole) -> &str {
+        match role {
+            TeamRole::Custom(_) => self.loaded(role).map(Held::label).unwrap_or("custom"),
+            predefined => predefined.as_str(),
+        }
+    }
+
+    /// The predefined role that `role`, one of the asker's here, inherits from.
+    fn role_base(&self, role: TeamRole) -> &'static str {
+        self.loaded(role).map_or("viewer", |h| h.base.as_str())
     }
 
     /// The name of the team or namespace it is in.

@@ -5,7 +5,7 @@ use super::{Actor, Credential, Process, Resource, Subject};
 use crate::error::{Error, Result};
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
-use crate::model::role::{OrgRole, TeamRole};
+use crate::model::role::{Action, ActionSet, OrgRole, Seat, TeamRole};
 use crate::model::user::{Status, User, UserKind};
 use crate::model::{Entity, OrgId, ProjectId, RunId, TeamId, UserId};
 use crate::store::Read;
@@ -20,8 +20,84 @@ pub struct Facts {
     pub who: Who,
     /// About the resource, seen from the asker.
     pub what: What,
-    /// The setting `teams.members_may_create`.
+    /// The settings that matter.
+    pub switches: Switches,
+}
+
+/// The settings that decisions depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switches {
+    /// Whether members of the organization may create teams.
     pub members_may_create_teams: bool,
+    /// Whether personal namespaces may be written to.
+    pub personal_entities: bool,
+    /// Whether organization admins may add themselves to teams, and reach into teams they are not in.
+    pub admin_team_access: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Switches { members_may_create_teams: false, personal_entities: true, admin_team_access: true }
+    }
+}
+
+/// A role as somebody holds it: which one, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The role as it was given.
+    pub role: TeamRole,
+    /// The predefined role whose permissions it has.
+    pub base: TeamRole,
+    /// The permissions a custom role adds.
+    pub adds: ActionSet,
+    /// A custom role's name; empty for a predefined one, which names itself.
+    pub name: String,
+}
+
+impl Held {
+    /// A predefined role.
+    pub fn of(role: TeamRole) -> Held {
+        Held { role, base: role, adds: ActionSet::default(), name: String::new() }
+    }
+
+    /// A role as `view` defines it. A custom role that is gone counts as view-only: doubt never gives more.
+    pub fn load(view: &impl Read, role: TeamRole) -> Result<Held> {
+        let TeamRole::Custom(id) = role else { return Ok(Held::of(role)) };
+        Ok(match view.get(&schema::ROLES, &id)? {
+            Some(custom) => {
+                let adds = custom.permissions.iter().copied().collect();
+                Held { role, base: custom.inherits, adds, name: custom.name }
+            }
+            None => Held { role, ..Held::of(TeamRole::Viewer) },
+        })
+    }
+
+    /// Whether it holds `action`.
+    pub fn holds(&self, action: Action) -> bool {
+        self.inherits(action) || self.adds.contains(action)
+    }
+
+    /// Whether it holds `action` by its predefined role.
+    pub fn inherits(&self, action: Action) -> bool {
+        action.team_roles().contains(&self.base)
+    }
+
+    /// Whether it only reads: view-only, or a custom role that adds nothing to it.
+    pub fn is_view_only(&self) -> bool {
+        self.base == TeamRole::Viewer && self.adds == ActionSet::default()
+    }
+
+    /// Whether its holder manages the team's service accounts and their keys: it takes the permission to make them and
+    /// everything that such an account may do, or a key would be a way to more.
+    pub fn manages_services(&self) -> bool {
+        let service = Held::of(TeamRole::Service);
+        self.holds(Action::TeamCreateService) && Action::ALL.iter().all(|a| !service.holds(*a) || self.holds(*a))
+    }
+
+    /// The word for people.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { self.base.as_str() } else { &self.name }
+    }
 }
 
 /// About the asker.
@@ -43,6 +119,10 @@ pub enum Who {
         is_service: bool,
         /// The role in the resource's organization; absent when it does not belong there.
         org_role: Option<OrgRole>,
+        /// The Models seat there.
+        models: Seat,
+        /// The Weave access there.
+        weave: Seat,
         /// How far the credential reaches.
         scope: KeyScope,
     },
@@ -67,7 +147,7 @@ pub enum What {
         /// Whether it is a machine.
         is_service: bool,
         /// The asker's role in the team of that machine.
-        service_role: Option<TeamRole>,
+        service_role: Option<Held>,
         /// Whether asker and resource share an organization.
         shares_org: bool,
     },
@@ -78,7 +158,9 @@ pub enum What {
         /// The name for sentences.
         name: String,
         /// The asker's role in it.
-        role: Option<TeamRole>,
+        role: Option<Held>,
+        /// Whether every member may invite.
+        members_invite: bool,
     },
     /// A personal namespace.
     Namespace {
@@ -100,7 +182,9 @@ pub enum What {
         /// Who can reach it.
         visibility: Visibility,
         /// The asker's role in the team; admin in the asker's own namespace.
-        role: Option<TeamRole>,
+        role: Option<Held>,
+        /// The asker's project role, where it differs from the team role and project roles apply.
+        project_role: Option<Held>,
         /// Whether the asker is invited to it (matters when it is restricted).
         invited: bool,
         /// Its owner.
@@ -137,12 +221,12 @@ impl Facts {
 /// # Errors
 /// [`crate::error::Code::NotFound`] when the resource does not exist, the store's own errors otherwise. A subject whose row
 /// is gone counts as anonymous.
-pub fn load(view: &impl Read, subject: &Subject, resource: Resource, members_may_create_teams: bool) -> Result<Facts> {
+pub fn load(view: &impl Read, subject: &Subject, resource: Resource, switches: Switches) -> Result<Facts> {
     let asker = match subject.actor {
         Actor::User(id) => view.get(&schema::USERS, &id)?,
         _ => None,
     };
-    about(view, subject, asker.as_ref(), resource, members_may_create_teams)
+    about(view, subject, asker.as_ref(), resource, switches)
 }
 
 /// [`load`] where the asker's row, as `view` has it, is at hand.
@@ -151,7 +235,7 @@ pub fn about(
     subject: &Subject,
     asker: Option<&User>,
     resource: Resource,
-    members_may_create_teams: bool,
+    switches: Switches,
 ) -> Result<Facts> {
     let (org, what) = gather(view, asker, resource)?;
     let who = match (subject.actor, asker) {
@@ -161,6 +245,8 @@ pub fn about(
             is_service: user.is_service(),
             status: user.status,
             org_role: user.org_role(org),
+            models: user.membership(org).map_or(Seat::None, |m| m.models),
+            weave: user.membership(org).map_or(Seat::None, |m| m.weave),
             username: user.username.clone(),
             scope: match &subject.credential {
                 Credential::Key(_, scope) => *scope,
@@ -169,13 +255,14 @@ pub fn about(
         },
         (Actor::User(_) | Actor::Anonymous, _) => Who::Anonymous,
     };
-    Ok(Facts { org, who, what, members_may_create_teams })
+    Ok(Facts { org, who, what, switches })
 }
 
 fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<(OrgId, What)> {
-    let role_in = |team: TeamId| -> Result<Option<TeamRole>> {
+    let role_in = |team: TeamId| -> Result<Option<Held>> {
         let Some(asker) = asker else { return Ok(None) };
-        Ok(view.get(&schema::MEMBERSHIPS, &(team, asker.id))?.map(|m| m.role))
+        let membership = view.get(&schema::MEMBERSHIPS, &(team, asker.id))?;
+        membership.map(|m| Held::load(view, m.role)).transpose()
     };
     match resource {
         Resource::Org(id) => {
@@ -210,7 +297,9 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
         }
         Resource::Entity(Entity::Team(id)) => {
             let team = view.get(&schema::TEAMS, &id)?.ok_or_else(absent)?;
-            Ok((team.org, What::Team { id, name: team.name, role: role_in(id)? }))
+            let members_invite = team.members_invite
+                && !view.get(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
+            Ok((team.org, What::Team { id, name: team.name, role: role_in(id)?, members_invite }))
         }
         Resource::Entity(Entity::Person(owner)) => {
             let user = view.get(&schema::USERS, &owner)?.ok_or_else(absent)?;
@@ -232,15 +321,18 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 Entity::Team(team) => (view.get(&schema::TEAMS, &team)?.ok_or_else(absent)?.name, role_in(team)?),
                 Entity::Person(owner) => {
                     let name = view.get(&schema::USERS, &owner)?.ok_or_else(absent)?.username;
-                    (name, asker.filter(|a| a.id == owner).map(|_| TeamRole::Admin))
+                    (name, asker.filter(|a| a.id == owner).map(|_| Held::of(TeamRole::Admin)))
                 }
             };
-            let invited = match asker {
-                Some(asker) if project.visibility == Visibility::Restricted => {
-                    view.get(&schema::PROJECT_MEMBERS, &(id, asker.id))?.is_some()
+            let apart = match asker {
+                // Project roles and invitations count in team and restricted projects only, for members of the team.
+                Some(asker) if role.is_some() && project.visibility >= Visibility::Team => {
+                    view.get(&schema::PROJECT_MEMBERS, &(id, asker.id))?
                 }
-                _ => false,
+                _ => None,
             };
+            let invited = project.visibility == Visibility::Restricted && apart.is_some_and(|m| m.invited);
+            let project_role = apart.and_then(|m| m.role).map(|role| Held::load(view, role)).transpose()?;
             let what = What::Project {
                 id,
                 name: project.name,
@@ -248,6 +340,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 entity_name,
                 visibility: project.visibility,
                 role,
+                project_role,
                 invited,
                 owner: project.owner,
                 inside: None,

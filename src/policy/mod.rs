@@ -9,6 +9,10 @@
 //! - Ana reads fusion: organization admins manage people, they do not read what is inside a team. Denied but visible: she may
 //!   add herself to the team, which is audited.
 //! - Fusion becomes restricted: Ben's team role is not consulted any more until he is invited.
+//! - Ben gets the project role admin in fusion: there, and only there, his project role counts instead of his team role. A
+//!   view-only member of the team stays view-only whatever a project says.
+//! - Ana gives Ben the Models seat viewer: whatever his roles hold, he changes no product data any more.
+//! - Ben wants to give Cleo the role admin: nobody gives a permission they lack there themselves ([`decide_giving`]).
 //! - Ana deactivates Ben: the first rule that is asked says no, everywhere, at his next request.
 //!
 //! [`facts::load`] gathers what could matter from one snapshot, [`rules::decide`] is ordinary code over that plain struct in
@@ -23,8 +27,8 @@ pub mod rules;
 mod tests;
 
 pub use decision::{Decision, Step};
-pub use facts::{Facts, Inside, What, Who};
-pub use rules::decide;
+pub use facts::{Facts, Held, Inside, Switches, What, Who};
+pub use rules::{decide, decide_giving};
 
 use crate::model::credential::KeyScope;
 use crate::model::{Entity, OrgId, ProjectId, RunId, UserId};

@@ -7,7 +7,8 @@ use super::*;
 use crate::model::TeamId;
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
-use crate::model::role::{Action, Level, OrgRole, TeamRole};
+use crate::model::{RoleId, RunId};
+use crate::model::role::{Action, Level, OrgRole, Seat, TeamRole};
 use crate::model::user::Status;
 use proptest::prelude::*;
 
@@ -22,8 +23,45 @@ fn who(org_role: Option<OrgRole>) -> Who {
         status: Status::Active,
         is_service: false,
         org_role,
+        models: Seat::Full,
+        weave: Seat::Full,
         scope: KeyScope::Full,
     }
+}
+
+/// A custom role of the tests: view-only, and deletes anybody's runs.
+const CURATOR: RoleId = RoleId(1);
+/// Another one: member, and manages people.
+const STEWARD: RoleId = RoleId(2);
+
+fn held(role: Option<TeamRole>) -> Option<Held> {
+    let custom = |role, base, adds: &[Action], name: &str| Held {
+        role,
+        base,
+        adds: adds.iter().copied().collect(),
+        name: name.into(),
+    };
+    role.map(|role| match role {
+        TeamRole::Custom(CURATOR) => custom(role, TeamRole::Viewer, &[Action::RunDelete], "curator"),
+        TeamRole::Custom(_) => {
+            custom(role, TeamRole::Member, &[Action::TeamInviteUser, Action::TeamUpdateMember], "steward")
+        }
+        predefined => Held::of(predefined),
+    })
+}
+
+fn run(mut what: What, own: bool) -> What {
+    if let What::Project { inside, .. } = &mut what {
+        *inside = Some(Inside { id: RunId(1), name: "r1".into(), own });
+    }
+    what
+}
+
+fn with_project_role(mut what: What, role: Option<TeamRole>) -> What {
+    if let What::Project { project_role, .. } = &mut what {
+        *project_role = held(role);
+    }
+    what
 }
 
 fn project(visibility: Visibility, role: Option<TeamRole>, invited: bool) -> What {
@@ -33,7 +71,8 @@ fn project(visibility: Visibility, role: Option<TeamRole>, invited: bool) -> Wha
         entity: Entity::Team(ACME),
         entity_name: "acme".into(),
         visibility,
-        role,
+        role: held(role),
+        project_role: None,
         invited,
         owner: Some(ANA),
         inside: None,
@@ -41,7 +80,7 @@ fn project(visibility: Visibility, role: Option<TeamRole>, invited: bool) -> Wha
 }
 
 fn facts(who: Who, what: What) -> Facts {
-    Facts { org: OrgId(1), who, what, members_may_create_teams: false }
+    Facts { org: OrgId(1), who, what, switches: Switches::default() }
 }
 
 /// Every persona on every kind of resource, one line per action: `+` allowed, `-` refused, `.` hidden.
@@ -52,6 +91,8 @@ fn grid() -> String {
         status: Status::Active,
         is_service: true,
         org_role: Some(OrgRole::Member),
+        models: Seat::Full,
+        weave: Seat::Full,
         scope: KeyScope::Full,
     };
     let reader = Who::User {
@@ -60,6 +101,8 @@ fn grid() -> String {
         status: Status::Active,
         is_service: false,
         org_role: Some(OrgRole::Admin),
+        models: Seat::Full,
+        weave: Seat::Full,
         scope: KeyScope::ReadOnly,
     };
     let gone = Who::User {
@@ -68,6 +111,18 @@ fn grid() -> String {
         status: Status::Deactivated,
         is_service: false,
         org_role: Some(OrgRole::Admin),
+        models: Seat::Full,
+        weave: Seat::Full,
+        scope: KeyScope::Full,
+    };
+    let seated = |models, weave| Who::User {
+        id: BEN,
+        username: "ben".into(),
+        status: Status::Active,
+        is_service: false,
+        org_role: Some(OrgRole::Member),
+        models,
+        weave,
         scope: KeyScope::Full,
     };
     let m = Some(OrgRole::Member);
@@ -88,6 +143,9 @@ fn grid() -> String {
         ("admin_read_only", reader, Some(TeamRole::Admin), true),
         ("deactivated", gone, Some(TeamRole::Admin), true),
         ("setup", Who::Process(Process::Setup), None, false),
+        ("custom_role", who(m), Some(TeamRole::Custom(CURATOR)), true),
+        ("seat_viewer", seated(Seat::Viewer, Seat::Viewer), Some(TeamRole::Member), true),
+        ("weave_only", seated(Seat::None, Seat::Full), Some(TeamRole::Member), true),
     ];
     let resources: Vec<(&str, Level)> = vec![
         ("organization", Level::Org),
@@ -100,6 +158,9 @@ fn grid() -> String {
         ("public project", Level::Project),
         ("team project", Level::Project),
         ("restricted project", Level::Project),
+        ("own run in a team project", Level::Project),
+        ("own run in an open project", Level::Project),
+        ("team project with the project role admin", Level::Project),
     ];
     let mut out = String::from("Reviewed by hand: + allowed, - refused, . hidden. Columns:\n");
     for (n, (name, ..)) in personas.iter().enumerate() {
@@ -122,12 +183,18 @@ fn grid() -> String {
                     "organization" => What::Org { id: OrgId(1), name: "default".into() },
                     "oneself" => user(BEN, "ben", is_service, None),
                     "somebody" => user(ANA, "ana", false, None),
-                    "service of the team" => user(UserId(9), "service-ci", true, *role),
-                    "team" => What::Team { id: ACME, name: "acme".into(), role: *role },
+                    "service of the team" => user(UserId(9), "service-ci", true, held(*role)),
+                    "team" => What::Team { id: ACME, name: "acme".into(), role: held(*role), members_invite: false },
                     "own namespace" => What::Namespace { owner: BEN, name: "ben".into() },
                     "open project" => project(Visibility::Open, *role, *invited),
                     "public project" => project(Visibility::Public, *role, *invited),
                     "team project" => project(Visibility::Team, *role, *invited),
+                    "own run in a team project" => run(project(Visibility::Team, *role, *invited), true),
+                    "own run in an open project" => run(project(Visibility::Open, *role, *invited), true),
+                    "team project with the project role admin" => {
+                        let project_role = role.filter(|r| *r != TeamRole::Service).map(|_| TeamRole::Admin);
+                        with_project_role(project(Visibility::Team, *role, *invited), project_role)
+                    }
                     _ => project(Visibility::Restricted, *role, *invited),
                 };
                 let decision = decide(&facts(who.clone(), what), *action);
@@ -181,17 +248,33 @@ fn team_role() -> impl Strategy<Value = Option<TeamRole>> {
         Just(Some(TeamRole::Admin)),
         Just(Some(TeamRole::Member)),
         Just(Some(TeamRole::Viewer)),
-        Just(Some(TeamRole::Service))
+        Just(Some(TeamRole::Service)),
+        Just(Some(TeamRole::Custom(CURATOR))),
+        Just(Some(TeamRole::Custom(STEWARD))),
     ]
+}
+
+fn seat() -> impl Strategy<Value = Seat> {
+    prop_oneof![3 => Just(Seat::Full), 1 => Just(Seat::Viewer), 1 => Just(Seat::None)]
+}
+
+fn switches() -> impl Strategy<Value = Switches> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(members_may_create_teams, personal_entities, admin_team_access)| Switches {
+            members_may_create_teams,
+            personal_entities,
+            admin_team_access,
+        },
+    )
 }
 
 fn any_who() -> impl Strategy<Value = Who> {
     let status = prop_oneof![3 => Just(Status::Active), 1 => Just(Status::Deactivated), 1 => Just(Status::Deleted)];
     let scope = prop_oneof![3 => Just(KeyScope::Full), 1 => Just(KeyScope::ReadOnly)];
     prop_oneof![
-        8 => (status, any::<bool>(), org_role(), scope, prop_oneof![Just(ANA), Just(BEN)]).prop_map(
-            |(status, is_service, org_role, scope, id)| Who::User {
-                id, username: "x".into(), status, is_service, org_role, scope
+        8 => (status, any::<bool>(), org_role(), scope, prop_oneof![Just(ANA), Just(BEN)], seat(), seat()).prop_map(
+            |(status, is_service, org_role, scope, id, models, weave)| Who::User {
+                id, username: "x".into(), status, is_service, org_role, models, weave, scope
             }
         ),
         1 => Just(Who::Anonymous),
@@ -199,29 +282,45 @@ fn any_who() -> impl Strategy<Value = Who> {
     ]
 }
 
-fn any_what() -> impl Strategy<Value = What> {
+fn any_project() -> impl Strategy<Value = What> {
     let id = || prop_oneof![Just(ANA), Just(BEN)];
     let visibility = prop::sample::select(Visibility::ALL.to_vec());
-    prop_oneof![
-        Just(What::Org { id: OrgId(1), name: "o".into() }),
-        (id(), any::<bool>(), team_role(), any::<bool>()).prop_map(|(id, is_service, service_role, shares_org)| {
-            What::User { id, username: "u".into(), is_service, service_role, shares_org }
-        }),
-        team_role().prop_map(|role| What::Team { id: ACME, name: "t".into(), role }),
-        id().prop_map(|owner| What::Namespace { owner, name: "n".into() }),
-        (visibility, team_role(), any::<bool>(), prop::option::of(id()), any::<bool>()).prop_map(
-            |(visibility, role, invited, owner, personal)| What::Project {
+    let inside = prop::option::of(any::<bool>());
+    (visibility, team_role(), team_role(), any::<bool>(), prop::option::of(id()), any::<bool>(), inside).prop_map(
+        |(visibility, role, project_role, invited, owner, personal, own)| {
+            let what = What::Project {
                 id: ProjectId(1),
                 name: "p".into(),
                 entity: if personal { Entity::Person(ANA) } else { Entity::Team(ACME) },
                 entity_name: "e".into(),
                 visibility,
-                role,
+                role: held(role),
+                // As `facts` gathers it: where project roles apply, and only for members of the team.
+                project_role: held(project_role.filter(|_| role.is_some() && visibility >= Visibility::Team)),
                 invited,
                 owner,
                 inside: None,
+            };
+            match own {
+                Some(own) => run(what, own),
+                None => what,
             }
-        ),
+        },
+    )
+}
+
+fn any_what() -> impl Strategy<Value = What> {
+    let id = || prop_oneof![Just(ANA), Just(BEN)];
+    prop_oneof![
+        1 => Just(What::Org { id: OrgId(1), name: "o".into() }),
+        1 => (id(), any::<bool>(), team_role(), any::<bool>()).prop_map(|(id, is_service, role, shares_org)| {
+            What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org }
+        }),
+        1 => (team_role(), any::<bool>()).prop_map(|(role, members_invite)| {
+            What::Team { id: ACME, name: "t".into(), role: held(role), members_invite }
+        }),
+        1 => id().prop_map(|owner| What::Namespace { owner, name: "n".into() }),
+        4 => any_project(),
     ]
 }
 
@@ -231,73 +330,121 @@ fn any_action() -> impl Strategy<Value = Action> {
 
 /// The second evaluator: one boolean expression per kind of resource.
 fn reference(facts: &Facts, action: Action) -> bool {
-    let Who::User { id: me, status, is_service, org_role, scope, .. } = &facts.who else {
+    let Who::User { id: me, status, is_service, org_role, scope, models, weave, .. } = &facts.who else {
         return match facts.who {
             Who::Process(Process::Shell) => true,
             Who::Process(Process::Setup) => matches!(action, Action::UserCreate | Action::UserLogin),
             _ => false,
         };
     };
+    let is_admin = *org_role == Some(OrgRole::Admin) && !is_service;
+    let is_viewer = *org_role == Some(OrgRole::Viewer);
     let alive = *status == Status::Active && (*scope == KeyScope::Full || !action.writes());
-    let in_org = org_role.is_some();
-    let capped = *org_role == Some(OrgRole::Viewer) && action.writes();
+    let capped = is_viewer && action.writes();
     let by_org = (!is_service || action == Action::OrganizationRead)
         && org_role.is_some_and(|r| action.org_roles().contains(&r));
-    let holds = |role: Option<TeamRole>| !capped && role.is_some_and(|r| action.team_roles().contains(&r));
+    let has = |role: &Held, action: Action| action.team_roles().contains(&role.base) || role.adds.contains(action);
+    let reads_only = |role: &Held| Action::ALL.iter().all(|a| !has(role, *a) || Held::of(TeamRole::Viewer).holds(*a));
+    // What an organization admin does in a team from outside, where that is switched off.
+    let kept_out = |holds_there: bool| {
+        !facts.switches.admin_team_access
+            && is_admin
+            && !holds_there
+            && ["team:join", "team:create_service_account", "project:update_visibility"].contains(&action.as_str())
+    };
+    let seat = match action.as_str().split_once(':').unwrap().0 {
+        _ if matches!(action.level(), Level::Org | Level::User) => Seat::Full,
+        "team" | "secret" => Seat::Full,
+        "weave" => *weave,
+        "project" => *models.max(weave),
+        _ => *models,
+    };
+    let seated = *is_service
+        || match seat {
+            Seat::Full => true,
+            Seat::Viewer => !action.writes() && action != Action::ArtifactDownload,
+            Seat::None => false,
+        };
     let fits = match (&facts.what, action.level()) {
         (What::Org { .. }, Level::Org) => {
-            let setting = action == Action::TeamCreate && facts.members_may_create_teams;
+            let setting = action == Action::TeamCreate && facts.switches.members_may_create_teams;
             by_org || (setting && *org_role == Some(OrgRole::Member) && !is_service)
         }
         (What::User { id, is_service: machine, service_role, shares_org, .. }, Level::User) => {
-            let own = id == me && action.is_for_oneself() && !(*is_service && action.writes());
-            let about_keys =
+            let own = id == me && action.is_for_oneself();
+            let keys =
                 matches!(action, Action::ApiKeyRead | Action::ApiKeyCreate | Action::ApiKeyDelete | Action::UserRead);
-            let manages = *org_role == Some(OrgRole::Admin)
-                || (*service_role == Some(TeamRole::Admin) && *org_role != Some(OrgRole::Viewer));
-            let sign_in_of_machine = action == Action::UserLogin && *machine;
-            !sign_in_of_machine
-                && (own
-                    || (!(id == me && action.is_for_oneself())
-                        && *shares_org
-                        && ((*machine && manages && about_keys) || by_org)))
+            let everything = |role: &Held| {
+                has(role, Action::TeamCreateService)
+                    && Action::ALL.iter().all(|a| !a.team_roles().contains(&TeamRole::Service) || has(role, *a))
+            };
+            let manages = service_role.as_ref().is_some_and(everything) && !is_viewer;
+            let from_above = is_admin && (facts.switches.admin_team_access || action != Action::ApiKeyCreate);
+            if action == Action::UserLogin && *machine {
+                false
+            } else if own {
+                !(*is_service && action.writes())
+            } else if !shares_org {
+                false
+            } else if *machine && keys {
+                manages || from_above
+            } else {
+                by_org
+            }
         }
-        (What::Team { role, .. }, Level::Entity) => by_org || holds(*role),
+        (What::Team { role, members_invite, .. }, Level::Entity) => {
+            let holds = role.as_ref().is_some_and(|r| has(r, action));
+            let any_member = action == Action::TeamInviteUser
+                && *members_invite
+                && !is_service
+                && role.as_ref().is_some_and(|r| !reads_only(r));
+            !kept_out(holds) && (by_org || (!capped && seated && holds) || (!capped && any_member))
+        }
         (What::Namespace { owner, .. }, Level::Entity) => {
-            let fits = matches!(action, Action::TeamRead | Action::ProjectCreate);
-            owner == me && !is_service && fits && holds(Some(TeamRole::Admin))
+            let open = action == Action::TeamRead || (action == Action::ProjectCreate && facts.switches.personal_entities);
+            owner == me && !is_service && open && !capped && seated
         }
-        (What::Project { visibility, role, invited, owner, .. }, Level::Project) => {
+        (What::Project { entity, visibility, role, project_role, invited, owner, inside, .. }, Level::Project) => {
+            let effective = role.as_ref().map(|role| match project_role {
+                Some(other) if !reads_only(role) => other,
+                _ => role,
+            });
+            let holds = effective.is_some_and(|r| has(r, action));
             let closed = *visibility == Visibility::Restricted && !invited;
+            let mine = inside.as_ref().is_some_and(|i| i.own)
+                && ["run:update", "run:stop", "run:delete", "run:undelete", "run:move"].contains(&action.as_str());
             let public = matches!(visibility, Visibility::Open | Visibility::Public) && !action.writes();
-            let open = *visibility == Visibility::Open && action.is_open_submitting() && !capped;
+            let open = *visibility == Visibility::Open && (action.is_open_submitting() || mine) && !capped;
             let owns = *owner == Some(*me)
-                && *role != Some(TeamRole::Viewer)
-                && !capped
+                && role.as_ref().is_some_and(|r| !reads_only(r))
+                && !is_viewer
                 && matches!(
                     action,
-                    Action::ProjectUpdate | Action::ProjectUpdateVisibility | Action::ProjectUpdateMember
+                    Action::ProjectUpdate
+                        | Action::ProjectUpdateVisibility
+                        | Action::ProjectUpdateMember
+                        | Action::ProjectUpdateOwner
                 );
-            by_org
-                || match role {
-                    None => public || open,
-                    Some(_) if public || open => true,
-                    Some(TeamRole::Admin) if action == Action::ProjectJoin => closed && !capped,
-                    Some(_) if action == Action::ProjectJoin => false,
-                    Some(_) => !closed && (owns || holds(*role)),
-                }
+            let submitter = mine && !capped && effective.is_some_and(|r| has(r, Action::RunCreate));
+            let opened = match role {
+                None => public || open,
+                Some(role) if action == Action::ProjectJoin => closed && has(role, action) && !is_viewer,
+                Some(_) => !closed && (public || open || owns || submitter || (holds && !capped)),
+            };
+            let frozen = matches!(entity, Entity::Person(_)) && action.writes() && !facts.switches.personal_entities;
+            !kept_out(holds) && (by_org || (opened && !frozen && seated))
         }
         _ => false,
     };
-    alive && in_org && fits
+    alive && org_role.is_some() && fits
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn both_evaluators_agree(who in any_who(), what in any_what(), action in any_action(), setting in any::<bool>()) {
-        let facts = Facts { org: OrgId(1), who, what, members_may_create_teams: setting };
+    fn both_evaluators_agree(who in any_who(), what in any_what(), action in any_action(), switches in switches()) {
+        let facts = Facts { org: OrgId(1), who, what, switches };
         prop_assert_eq!(decide(&facts, action).allowed(), reference(&facts, action), "{:?} {}", facts, action.as_str());
     }
 
@@ -316,7 +463,8 @@ proptest! {
     fn suspension_and_absence_deny_everything(what in any_what(), action in any_action(), role in org_role()) {
         for status in [Status::Deactivated, Status::Deleted] {
             let who = Who::User {
-                id: BEN, username: "b".into(), status, is_service: false, org_role: role, scope: KeyScope::Full
+                id: BEN, username: "b".into(), status, is_service: false, org_role: role, models: Seat::Full,
+                weave: Seat::Full, scope: KeyScope::Full
             };
             prop_assert!(!decide(&facts(who, what.clone()), action).allowed());
         }
@@ -342,7 +490,7 @@ proptest! {
 
     #[test]
     fn a_read_only_key_shows_nothing_more(who in any_who(), what in any_what(), action in any_action()) {
-        let full = Facts { org: OrgId(1), who, what, members_may_create_teams: false }.with_full_scope();
+        let full = Facts { org: OrgId(1), who, what, switches: Switches::default() }.with_full_scope();
         let mut narrow = full.clone();
         if let Who::User { scope, .. } = &mut narrow.who {
             *scope = KeyScope::ReadOnly;
@@ -353,8 +501,65 @@ proptest! {
     #[test]
     fn a_read_only_key_never_writes(what in any_what(), action in any_action(), role in org_role()) {
         let who = Who::User {
-            id: BEN, username: "b".into(), status: Status::Active, is_service: false, org_role: role, scope: KeyScope::ReadOnly
+            id: BEN, username: "b".into(), status: Status::Active, is_service: false, org_role: role, models: Seat::Full,
+            weave: Seat::Full, scope: KeyScope::ReadOnly
         };
         prop_assert!(!action.writes() || !decide(&facts(who, what), action).allowed());
+    }
+
+    #[test]
+    fn a_better_seat_never_takes_access_away(
+        who in any_who(), what in any_what(), action in any_action(), models in seat(), weave in seat()
+    ) {
+        let before = facts(who.clone(), what.clone());
+        let mut after = before.clone();
+        if let (Who::User { models: old_models, weave: old_weave, .. }, Who::User { models: m, weave: w, .. }) =
+            (&before.who, &mut after.who)
+        {
+            (*m, *w) = (models.max(*old_models), weave.max(*old_weave));
+        }
+        prop_assert!(!decide(&before, action).allowed() || decide(&after, action).allowed());
+    }
+
+    #[test]
+    fn a_permission_added_to_a_role_never_takes_access_away(
+        who in any_who(), visibility in prop::sample::select(Visibility::ALL.to_vec()), base in prop_oneof![Just(TeamRole::Member), Just(TeamRole::Viewer)],
+        few in prop::collection::vec(any_action(), 0..4), more in any_action(), action in any_action(), invited in any::<bool>(), own in any::<bool>()
+    ) {
+        let role = |adds: Vec<Action>| {
+            let adds = adds.into_iter().filter(|a| a.is_assignable()).collect();
+            Some(Held { role: TeamRole::Custom(CURATOR), base, adds, name: "c".into() })
+        };
+        let with = |held: Option<Held>| {
+            let mut what = run(project(visibility, None, invited), own);
+            if let What::Project { role, .. } = &mut what {
+                *role = held;
+            }
+            decide(&facts(who.clone(), what), action).allowed()
+        };
+        let all = few.iter().copied().chain([more]).collect();
+        prop_assert!(!with(role(few)) || with(role(all)));
+    }
+
+    #[test]
+    fn nobody_gives_what_they_lack(who in any_who(), mine in team_role(), given in team_role(), members_invite in any::<bool>()) {
+        let Some(given) = held(given) else { return Ok(()) };
+        let what = What::Team { id: ACME, name: "acme".into(), role: held(mine), members_invite };
+        let f = facts(who, what);
+        for action in [Action::TeamInviteUser, Action::TeamUpdateMember, Action::TeamUninvite, Action::TeamCreateService] {
+            let decision = decide_giving(&f, action, &given);
+            prop_assert!(!decision.allowed() || decide(&f, action).allowed());
+            let above = matches!(f.who, Who::Process(_)) || (f.who.org_role() == Some(OrgRole::Admin) && !f.who.is_service());
+            let covers = Action::ALL.iter().all(|a| !given.holds(*a) || held(mine).is_some_and(|m| m.holds(*a)));
+            prop_assert!(!decision.allowed() || above || covers, "{:?}", decision.reasons(&f));
+        }
+    }
+
+    #[test]
+    fn a_view_only_member_of_the_team_is_not_raised_by_a_project(visibility in prop::sample::select(vec![Visibility::Team, Visibility::Restricted]), role in team_role(), action in any_action()) {
+        let what = with_project_role(project(visibility, Some(TeamRole::Viewer), true), role);
+        let plain = project(visibility, Some(TeamRole::Viewer), true);
+        let m = who(Some(OrgRole::Member));
+        prop_assert_eq!(decide(&facts(m.clone(), what), action).allowed(), decide(&facts(m, plain), action).allowed());
     }
 }

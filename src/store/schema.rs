@@ -10,12 +10,12 @@ use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
 use crate::model::project::{Project, ProjectMember, Visibility};
-use crate::model::role::TeamRole;
+use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::Run;
 use crate::model::session::{Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
-use crate::model::{Entity, InviteId, OrgId, ProjectId, RunId, TeamId, UserId};
+use crate::model::{Entity, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A value that somebody saved for a setting.
@@ -50,6 +50,7 @@ records! {
     Project => ProjectId, |v| v.id;
     ProjectMember => (ProjectId, UserId), |v| (v.project, v.user);
     Run => RunId, |v| v.id;
+    CustomRole => RoleId, |v| v.id;
     ApiKey => String, |v| v.id.clone();
     KeyUse => String, |v| v.key.clone();
     Session => String, |v| v.id.clone();
@@ -69,6 +70,8 @@ pub const PROJECT_IDS: Sequence = Sequence(0xF003, "project");
 pub const INVITE_IDS: Sequence = Sequence(0xF004, "invite");
 /// Runs.
 pub const RUN_IDS: Sequence = Sequence(0xF005, "run");
+/// Custom roles.
+pub const ROLE_IDS: Sequence = Sequence(0xF006, "role");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -78,7 +81,7 @@ pub static ORG_BY_NAME: Unique<Org, String> =
 
 /// People and service accounts.
 pub static USERS: Table<User> =
-    Table::new(0x0101, "users", &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &ADMINS_OF_ORG, &SERVICES_OF_TEAM])
+    Table::new(0x0101, "users", &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &LESSER_SEATS, &ADMINS_OF_ORG, &SERVICES_OF_TEAM])
         .referring(user_references)
         .counted_by(ENTITY_IDS, |u| u.id.0);
 /// The global namespace, shared with [`TEAM_BY_NAME`].
@@ -109,6 +112,15 @@ pub static USERS_OF_ORG: Multi<User, (OrgId, String)> = Multi::new(0x8103, "user
         out.extend(u.orgs.iter().map(|m| (m.org, fold(&u.username))));
     }
 });
+/// People whose Models seat or Weave access is not full: what seat counts are made from.
+pub static LESSER_SEATS: Multi<User, (OrgId, u64)> = Multi::new(0x8106, "lesser_seats", |u, out| {
+    if lives(u) && !u.is_service() {
+        for m in &u.orgs {
+            let lesser = [(false, m.models), (true, m.weave)].into_iter().filter(|(_, seat)| *seat != Seat::Full);
+            out.extend(lesser.map(|(weave, seat)| lesser_seat(m.org, weave, seat)));
+        }
+    }
+});
 /// Active people with the admin role: what the last-admin rule counts.
 pub static ADMINS_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8104, "admins_of_organization", |u, out| {
     out.extend(u.orgs.iter().filter(|m| u.is_active_admin(m.org)).map(|m| (m.org,)));
@@ -134,8 +146,10 @@ pub static TEAM_BY_NAME: Unique<Team, String> =
 pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
     Multi::new(0x8201, "teams_of_organization", |t, out| out.push((t.org, fold(&t.name))));
 /// Who is in which team, with the role.
-pub static MEMBERSHIPS: Table<Membership> = Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM])
-    .referring(|m, out| out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]));
+pub static MEMBERSHIPS: Table<Membership> = Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
+        out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]);
+        out.extend(custom(m.role).map(|id| Reference::to(&ROLES, &id)));
+    });
 /// The teams of a user.
 pub static TEAMS_OF_USER: Multi<Membership, (UserId,)> =
     Multi::new(0x8202, "teams_of_user", |m, out| out.push((m.user,)));
@@ -146,8 +160,11 @@ pub static ADMINS_OF_TEAM: Multi<Membership, (TeamId,)> = Multi::new(0x8203, "ad
     }
 });
 /// Pending invitations to teams.
-pub static INVITES: Table<Invite> = Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL])
-    .referring(|i, out| out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]))
+pub static INVITES: Table<Invite> = Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL, &ROLE_INVITES])
+    .referring(|i, out| {
+        out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]);
+        out.extend(custom(i.role).map(|id| Reference::to(&ROLES, &id)));
+    })
     .counted_by(INVITE_IDS, |i| i.id.0);
 /// One per team and address.
 pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> =
@@ -155,6 +172,23 @@ pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> =
 /// The invitations that wait for an address.
 pub static INVITES_OF_EMAIL: Multi<Invite, (String,)> =
     Multi::new(0x8205, "invites_of_email", |i, out| out.push((fold(&i.email),)));
+
+/// Custom roles.
+pub static ROLES: Table<CustomRole> = Table::new(0x0901, "roles", &[&ROLE_BY_NAME])
+    .referring(|r, out| out.push(Reference::to(&ORGS, &r.org)))
+    .counted_by(ROLE_IDS, |r| r.id.0);
+/// One per organization and folded name.
+pub static ROLE_BY_NAME: Unique<CustomRole, (OrgId, String)> =
+    Unique::new(0x8901, "role_by_name", |r, out| out.push((r.org, fold(&r.name))), Code::NameTaken);
+/// Who holds a custom role as team role.
+pub static ROLE_HOLDERS: Multi<Membership, (RoleId,)> =
+    Multi::new(0x8902, "role_holders", |m, out| out.extend(custom(m.role).map(|id| (id,))));
+/// Who holds a custom role as project role.
+pub static PROJECT_ROLE_HOLDERS: Multi<ProjectMember, (RoleId,)> =
+    Multi::new(0x8903, "project_role_holders", |m, out| out.extend(m.role.and_then(custom).map(|id| (id,))));
+/// The invitations that promise a custom role.
+pub static ROLE_INVITES: Multi<Invite, (RoleId,)> =
+    Multi::new(0x8904, "role_invites", |i, out| out.extend(custom(i.role).map(|id| (id,))));
 
 /// Projects.
 pub static PROJECTS: Table<Project> = Table::new(0x0301, "projects", &[&PROJECT_BY_NAME, &OPEN_PROJECTS])
@@ -175,10 +209,13 @@ pub static OPEN_PROJECTS: Multi<Project, (OrgId, String)> = Multi::new(0x8302, "
         out.push((p.org, fold(&p.name)));
     }
 });
-/// Invitations to restricted projects.
-pub static PROJECT_MEMBERS: Table<ProjectMember> = Table::new(0x0302, "project_members", &[&PROJECTS_OF_USER])
-    .referring(|m, out| out.extend([Reference::to(&PROJECTS, &m.project), Reference::to(&USERS, &m.user)]));
-/// The restricted projects a user is invited to.
+/// Invitations to restricted projects, and project roles.
+pub static PROJECT_MEMBERS: Table<ProjectMember> =
+    Table::new(0x0302, "project_members", &[&PROJECTS_OF_USER, &PROJECT_ROLE_HOLDERS]).referring(|m, out| {
+        out.extend([Reference::to(&PROJECTS, &m.project), Reference::to(&USERS, &m.user)]);
+        out.extend(m.role.and_then(custom).map(|id| Reference::to(&ROLES, &id)));
+    });
+/// The projects that know a user beyond the team role.
 pub static PROJECTS_OF_USER: Multi<ProjectMember, (UserId,)> =
     Multi::new(0x8303, "projects_of_user", |m, out| out.push((m.user,)));
 
@@ -246,9 +283,22 @@ pub static SCHEMA: Schema = Schema {
         &EVENTS,
         &SETTINGS,
         &RUNS,
+        &ROLES,
     ],
-    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS],
+    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS],
 };
+
+/// The key in [`LESSER_SEATS`].
+pub fn lesser_seat(org: OrgId, weave: bool, seat: Seat) -> (OrgId, u64) {
+    (org, u64::from(weave) * 2 + u64::from(seat == Seat::None))
+}
+
+fn custom(role: TeamRole) -> Option<RoleId> {
+    match role {
+        TeamRole::Custom(id) => Some(id),
+        _ => None,
+    }
+}
 
 fn lives(user: &User) -> bool {
     user.status != Status::Deleted
@@ -262,7 +312,7 @@ fn user_references(user: &User, out: &mut Vec<Reference>) {
     out.extend(user.default_team.map(|team| Reference::to(&TEAMS, &team)));
 }
 
-super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64), RunId(u64));
+super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64), RunId(u64), RoleId(u64));
 
 impl KeyCode for EventId {
     fn encode(&self, out: &mut Vec<u8>) {
