@@ -8,8 +8,8 @@ use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_pat
 use crate::error::{Code, Error, Result};
 use crate::http::{auth, reply};
 use crate::model::session::Session;
-use crate::ops::settings::OrgChange;
 use crate::ops::sessions::FreshSession;
+use crate::ops::settings::OrgChange;
 use crate::ops::users::NewUser;
 use crate::ops::{self, Caller};
 use crate::policy::{Actor, Credential, Subject};
@@ -169,7 +169,12 @@ pub async fn setup_post(app: Instance, request: HttpRequest, body: web::Bytes) -
     };
     if let Some(org) = fields.optional("org") {
         // The administrator exists by now: a name that cannot be taken is told, not a reason to fail.
-        if let Err(error) = app.act(&me, move |cx| ops::settings::update_org(cx, &OrgChange { name: Some(org.clone()), ..OrgChange::default() })).await {
+        if let Err(error) = app
+            .act(&me, move |cx| {
+                ops::settings::update_org(cx, &OrgChange { name: Some(org.clone()), ..OrgChange::default() })
+            })
+            .await
+        {
             tracing::info!(detail = error.detail(), "the organization keeps its name");
         }
     }

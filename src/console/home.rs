@@ -12,8 +12,8 @@ use crate::clock::DAY;
 use crate::error::Result;
 use crate::model::audit::{Event, Outcome};
 use crate::model::role::Action;
-use crate::ops::settings::OrgChange;
 use crate::ops::audit;
+use crate::ops::settings::OrgChange;
 use crate::ops::{self, Asking};
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse};
@@ -185,6 +185,10 @@ pub async fn rename_org(app: Instance, request: HttpRequest, body: actix_web::we
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let name = fields.text("org").to_owned();
-    let outcome = app.act(&visit.caller, move |cx| ops::settings::update_org(cx, &OrgChange { name: Some(name.clone()), ..OrgChange::default() })).await;
+    let outcome = app
+        .act(&visit.caller, move |cx| {
+            ops::settings::update_org(cx, &OrgChange { name: Some(name.clone()), ..OrgChange::default() })
+        })
+        .await;
     visit.settle("/console/settings", outcome.map(|org| format!("The organization is called {} now.", org.name)))
 }

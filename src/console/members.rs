@@ -198,12 +198,11 @@ pub async fn save(
 ) -> Result<HttpResponse> {
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let change =
-        TeamChange {
-            name: Some(fields.text("name").to_owned()),
-            description: Some(fields.text("about").to_owned()),
-            ..TeamChange::default()
-        };
+    let change = TeamChange {
+        name: Some(fields.text("name").to_owned()),
+        description: Some(fields.text("about").to_owned()),
+        ..TeamChange::default()
+    };
     let of = team.clone();
     match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {
         Ok(changed) => visit.done(&format!("/{}/settings", changed.name), "Saved."),

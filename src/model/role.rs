@@ -387,10 +387,7 @@ impl Action {
     /// Whether whoever submitted a run holds it on that run wherever they may submit at all ("own only" in the documents'
     /// permission table; it stays with them when the run is moved).
     pub fn is_for_submitter(self) -> bool {
-        matches!(
-            self,
-            Action::RunUpdate | Action::RunStop | Action::RunDelete | Action::RunUndelete | Action::RunMove
-        )
+        matches!(self, Action::RunUpdate | Action::RunStop | Action::RunDelete | Action::RunUndelete | Action::RunMove)
     }
 
     /// Which seat it takes; none for what is not a product's data.

@@ -93,7 +93,8 @@ pub fn set_role(cx: &mut Acting, entity: &str, project: &str, who: &str, typed: 
     // Nobody takes away a role either that is above their own.
     let _over = cx.allow_giving(Action::ProjectUpdateMember, resource, &Held::load(cx.view(), old)?)?;
     let grant = cx.allow_giving(Action::ProjectUpdateMember, resource, &Held::load(cx.view(), wanted)?)?;
-    let mut row = present.unwrap_or(ProjectMember { invited: false, ..ProjectMember::invited(found.id, user.id, cx.now()) });
+    let mut row =
+        present.unwrap_or(ProjectMember { invited: false, ..ProjectMember::invited(found.id, user.id, cx.now()) });
     row.role = (wanted != membership.role).then_some(wanted);
     if old == wanted {
         return Ok(row);
@@ -116,8 +117,11 @@ fn check_role(view: &impl Read, found: &Project, user: &User, membership: &Membe
         return Err(Error::invalid("A service account keeps the role service."));
     }
     if Held::load(view, membership.role)?.is_view_only() || super::teams::is_org_viewer(user, found.org) {
-        return Err(Error::invalid(format!("{} is view-only in the team, and stays so in its projects.", user.username))
-            .hint("Change the team role first."));
+        return Err(Error::invalid(format!(
+            "{} is view-only in the team, and stays so in its projects.",
+            user.username
+        ))
+        .hint("Change the team role first."));
     }
     Ok(())
 }
@@ -172,7 +176,9 @@ pub fn set_owner(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Res
     )?;
     let user = team_member(cx.view(), &found, who)?;
     if user.is_service() || matches!(found.entity, Entity::Person(_)) {
-        return Err(Error::invalid("The owner is a person of the project's team; a personal project keeps its person."));
+        return Err(Error::invalid(
+            "The owner is a person of the project's team; a personal project keeps its person.",
+        ));
     }
     if found.owner == Some(user.id) {
         return Ok(found);

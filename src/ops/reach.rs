@@ -8,7 +8,7 @@ use crate::model::project::{Project, Visibility};
 use crate::model::role::Action;
 use crate::model::user::User;
 use crate::model::{Entity, UserId};
-use crate::policy::{Held, Actor, Credential, Decision, Facts, Resource, Step, Subject, What, decide};
+use crate::policy::{Actor, Credential, Decision, Facts, Held, Resource, Step, Subject, What, decide};
 use crate::store::{Range, Read, schema};
 
 /// One account and how it stands to a project.

@@ -149,7 +149,11 @@ pub fn delete(cx: &mut Acting, id: RoleId) -> Result<CustomRole> {
     let fallen = holders.len() + in_projects.len();
     let changes = [
         changed("name", Some(&role.name), None),
-        changed("holders who are now ", None, (fallen > 0).then(|| format!("{}: {fallen}", role.inherits.as_str())).as_deref()),
+        changed(
+            "holders who are now ",
+            None,
+            (fallen > 0).then(|| format!("{}: {fallen}", role.inherits.as_str())).as_deref(),
+        ),
     ];
     cx.record_on(grant, target(&role), changes.into_iter().flatten().collect())?;
     Ok(role)
@@ -216,9 +220,12 @@ fn check_name(typed: &str) -> Result<String> {
     if role_name.is_empty() {
         return Err(Error::invalid("A role needs a name."));
     }
-    let reserved = matches!(name::fold(&role_name).as_str(), "service" | "custom" | "owner" | "service account" | "none");
+    let reserved =
+        matches!(name::fold(&role_name).as_str(), "service" | "custom" | "owner" | "service account" | "none");
     if reserved || TeamRole::parse(&role_name).is_ok() {
-        return Err(Error::invalid(format!("'{role_name}' is the name of a predefined role.")).hint("Choose another name."));
+        return Err(
+            Error::invalid(format!("'{role_name}' is the name of a predefined role.")).hint("Choose another name.")
+        );
     }
     Ok(role_name)
 }
@@ -235,7 +242,10 @@ fn permissions(typed: &[String]) -> Result<Vec<Action>> {
     for text in typed {
         let action = Action::parse(text)?;
         if !action.is_assignable() {
-            return Err(Error::invalid(format!("{} belongs to the organization role and cannot be in a custom role.", action.as_str())));
+            return Err(Error::invalid(format!(
+                "{} belongs to the organization role and cannot be in a custom role.",
+                action.as_str()
+            )));
         }
         out.push(action);
     }

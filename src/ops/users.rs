@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::credential::ApiKey;
 use crate::model::name;
 use crate::model::project::Project;
-use crate::model::role::{Seat, Action, OrgRole};
+use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::team::Membership;
 use crate::model::user::{Email, OrgMembership, Password, Status, User, UserKind};
 use crate::model::{Entity, OrgId, UserId};

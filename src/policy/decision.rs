@@ -208,7 +208,9 @@ impl Decision {
             Step::AdminTeamAccessOff => "Ask an admin of the team.",
             Step::CannotGive(_) => "Ask an admin of the team or of the organization to give this role.",
             Step::NotInvited => match facts.what {
-                What::Project { role: Some(ref role), .. } if role.holds(Action::ProjectJoin) => "As a team admin you can join the project first.",
+                What::Project { role: Some(ref role), .. } if role.holds(Action::ProjectJoin) => {
+                    "As a team admin you can join the project first."
+                }
                 _ => "Ask somebody in the project to invite you.",
             },
             Step::OrgViewerReadsOnly => "Ask an organization admin for the organization role member.",
@@ -343,9 +345,7 @@ impl Step {
             Step::PersonalEntitiesOff => {
                 "A setting closes personal namespaces: what is in them can be read and no longer changed.".to_owned()
             }
-            Step::AdminTeamAccessOff => {
-                "A setting keeps organization admins out of teams they are not in.".to_owned()
-            }
+            Step::AdminTeamAccessOff => "A setting keeps organization admins out of teams they are not in.".to_owned(),
             Step::CannotGive(lacking) => {
                 format!("The role to be given holds {}, which {who} does not hold there.", lacking.as_str())
             }

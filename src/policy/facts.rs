@@ -297,8 +297,8 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
         }
         Resource::Entity(Entity::Team(id)) => {
             let team = view.get(&schema::TEAMS, &id)?.ok_or_else(absent)?;
-            let members_invite = team.members_invite
-                && !view.get(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
+            let members_invite =
+                team.members_invite && !view.get(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
             Ok((team.org, What::Team { id, name: team.name, role: role_in(id)?, members_invite }))
         }
         Resource::Entity(Entity::Person(owner)) => {

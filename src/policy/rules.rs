@@ -212,7 +212,13 @@ fn reaches_into_team(action: Action) -> bool {
 }
 
 /// The organization role's word on something of a team: `Some` settles it.
-fn by_org_role_on_team(facts: &Facts, action: Action, known: Known, role: Option<&Held>, chain: &mut Chain) -> Option<Verdict> {
+fn by_org_role_on_team(
+    facts: &Facts,
+    action: Action,
+    known: Known,
+    role: Option<&Held>,
+    chain: &mut Chain,
+) -> Option<Verdict> {
     let from_outside = reaches_into_team(action) && !role.is_some_and(|r| r.holds(action));
     if from_outside && known.is_org_admin() && !facts.switches.admin_team_access {
         chain.push(Step::AdminTeamAccessOff);
@@ -339,7 +345,11 @@ fn from_inside(facts: &Facts, action: Action, known: Known, effective: &Held, ch
         chain.push(Step::OwnRunsOnly);
         return Refuse;
     }
-    if in_project { by_project_role(action, known, effective, chain) } else { by_team_role(action, known, effective, chain) }
+    if in_project {
+        by_project_role(action, known, effective, chain)
+    } else {
+        by_team_role(action, known, effective, chain)
+    }
 }
 
 /// A project seen by somebody who is not in its team, or not the owner of its namespace.

@@ -7,9 +7,9 @@ use super::*;
 use crate::model::TeamId;
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
-use crate::model::{RoleId, RunId};
 use crate::model::role::{Action, Level, OrgRole, Seat, TeamRole};
 use crate::model::user::Status;
+use crate::model::{RoleId, RunId};
 use proptest::prelude::*;
 
 const ANA: UserId = UserId(1);
@@ -401,7 +401,8 @@ fn reference(facts: &Facts, action: Action) -> bool {
             !kept_out(holds) && (by_org || (!capped && seated && holds) || (!capped && any_member))
         }
         (What::Namespace { owner, .. }, Level::Entity) => {
-            let open = action == Action::TeamRead || (action == Action::ProjectCreate && facts.switches.personal_entities);
+            let open =
+                action == Action::TeamRead || (action == Action::ProjectCreate && facts.switches.personal_entities);
             owner == me && !is_service && open && !capped && seated
         }
         (What::Project { entity, visibility, role, project_role, invited, owner, inside, .. }, Level::Project) => {

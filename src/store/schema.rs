@@ -80,10 +80,13 @@ pub static ORG_BY_NAME: Unique<Org, String> =
     Unique::new(0x8001, "organization_by_name", |o, out| out.push(fold(&o.name)), Code::NameTaken);
 
 /// People and service accounts.
-pub static USERS: Table<User> =
-    Table::new(0x0101, "users", &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &LESSER_SEATS, &ADMINS_OF_ORG, &SERVICES_OF_TEAM])
-        .referring(user_references)
-        .counted_by(ENTITY_IDS, |u| u.id.0);
+pub static USERS: Table<User> = Table::new(
+    0x0101,
+    "users",
+    &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &LESSER_SEATS, &ADMINS_OF_ORG, &SERVICES_OF_TEAM],
+)
+.referring(user_references)
+.counted_by(ENTITY_IDS, |u| u.id.0);
 /// The global namespace, shared with [`TEAM_BY_NAME`].
 pub static USER_BY_NAME: Unique<User, String> = Unique::new(
     0x8101,
@@ -146,7 +149,8 @@ pub static TEAM_BY_NAME: Unique<Team, String> =
 pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
     Multi::new(0x8201, "teams_of_organization", |t, out| out.push((t.org, fold(&t.name))));
 /// Who is in which team, with the role.
-pub static MEMBERSHIPS: Table<Membership> = Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
+pub static MEMBERSHIPS: Table<Membership> =
+    Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
         out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]);
         out.extend(custom(m.role).map(|id| Reference::to(&ROLES, &id)));
     });
@@ -160,12 +164,13 @@ pub static ADMINS_OF_TEAM: Multi<Membership, (TeamId,)> = Multi::new(0x8203, "ad
     }
 });
 /// Pending invitations to teams.
-pub static INVITES: Table<Invite> = Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL, &ROLE_INVITES])
-    .referring(|i, out| {
-        out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]);
-        out.extend(custom(i.role).map(|id| Reference::to(&ROLES, &id)));
-    })
-    .counted_by(INVITE_IDS, |i| i.id.0);
+pub static INVITES: Table<Invite> =
+    Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL, &ROLE_INVITES])
+        .referring(|i, out| {
+            out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]);
+            out.extend(custom(i.role).map(|id| Reference::to(&ROLES, &id)));
+        })
+        .counted_by(INVITE_IDS, |i| i.id.0);
 /// One per team and address.
 pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> =
     Unique::new(0x8204, "invite_by_email", |i, out| out.push((i.team, fold(&i.email))), Code::AlreadyDone);

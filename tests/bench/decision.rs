@@ -6,9 +6,9 @@ use crate::report::{Report, Target, median, time};
 use crate::world::{Query, World};
 use crate::{casbin_peer, cedar_peer, rig};
 use bailiwick::model::project::Visibility;
-use bailiwick::model::role::{Action, OrgRole, TeamRole};
+use bailiwick::model::role::{Action, OrgRole, Product, Seat, TeamRole};
 use bailiwick::model::user::Status;
-use bailiwick::policy::{Actor, Credential, Facts, Resource, Subject, What, Who, decide, facts};
+use bailiwick::policy::{Actor, Credential, Facts, Resource, Subject, Switches, What, Who, decide, facts};
 use bailiwick::store::{Store, schema};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub fn measure(report: &mut Report) {
     let queries = world.queries(QUERIES);
     let load = |q: &Query| {
         let subject = Subject { actor: Actor::User(q.user), credential: Credential::None };
-        app.store.read(|view| facts::load(view, &subject, Resource::Project(q.project), false)).unwrap()
+        app.store.read(|view| facts::load(view, &subject, Resource::Project(q.project), Switches::default())).unwrap()
     };
     let loaded: Vec<Facts> = queries.iter().map(load).collect();
     let asked: Vec<(&Facts, Action)> = loaded.iter().zip(&queries).map(|(f, q)| (f, q.action)).collect();
@@ -89,28 +89,50 @@ fn per_call(calls: usize, times: usize, mut all: impl FnMut() -> usize) -> Durat
 
 /// The rules about projects as one would write them for this alone: no chain, no sentences, no other kinds of resource.
 fn hand(facts: &Facts, action: Action) -> bool {
-    let Who::User { id, status: Status::Active, org_role: Some(org_role), .. } = &facts.who else { return false };
-    let What::Project { visibility, role, invited, owner, .. } = &facts.what else { return false };
+    let Who::User { id, status: Status::Active, org_role: Some(org_role), models, weave, .. } = &facts.who else {
+        return false;
+    };
+    let What::Project { visibility, role, project_role, invited, owner, inside, .. } = &facts.what else {
+        return false;
+    };
     let (writes, viewer) = (action.writes(), *org_role == OrgRole::Viewer);
     if writes && viewer {
         return false;
     }
-    if *org_role == OrgRole::Admin && action == Action::ProjectUpdateVisibility {
+    if *org_role == OrgRole::Admin && action == Action::ProjectUpdateVisibility && facts.switches.admin_team_access {
         return true;
     }
+    let seat = match action.product() {
+        Some(Product::Models) => *models,
+        Some(Product::Weave) => *weave,
+        _ => *models.max(weave),
+    };
+    if seat == Seat::None || (seat == Seat::Viewer && (writes || action.exports())) {
+        return false;
+    }
+    let mine = inside.as_ref().is_some_and(|i| i.own) && action.is_for_submitter();
     let public = match visibility {
-        Visibility::Open => !writes || action.is_open_submitting(),
+        Visibility::Open => !writes || action.is_open_submitting() || mine,
         Visibility::Public => !writes,
         Visibility::Team | Visibility::Restricted => false,
     };
-    let Some(role) = role else { return public };
+    let Some(team_role) = role else { return public };
     if action == Action::ProjectJoin {
-        return *visibility == Visibility::Restricted && !invited && *role == TeamRole::Admin;
+        return *visibility == Visibility::Restricted && !invited && team_role.base == TeamRole::Admin;
     }
     if *visibility == Visibility::Restricted && !invited {
         return false;
     }
-    let owners =
-        matches!(action, Action::ProjectUpdate | Action::ProjectUpdateVisibility | Action::ProjectUpdateMember);
-    (owners && *owner == Some(*id) && *role != TeamRole::Viewer) || action.team_roles().contains(role) || public
+    let role = project_role.as_ref().filter(|_| !team_role.is_view_only()).unwrap_or(team_role);
+    let owners = matches!(
+        action,
+        Action::ProjectUpdate
+            | Action::ProjectUpdateVisibility
+            | Action::ProjectUpdateMember
+            | Action::ProjectUpdateOwner
+    );
+    (owners && *owner == Some(*id) && !team_role.is_view_only())
+        || (mine && role.holds(Action::RunCreate))
+        || role.holds(action)
+        || public
 }

@@ -80,7 +80,7 @@ impl World {
         for piece in invited.chunks(2_000).map(<[_]>::to_vec) {
             write(store, move |tx| {
                 for (project, user) in &piece {
-                    let member = ProjectMember { project: *project, user: *user, since_at: AT };
+                    let member = ProjectMember::invited(*project, *user, AT);
                     tx.put(&schema::PROJECT_MEMBERS, &member)?;
                 }
                 Ok(())
@@ -97,14 +97,14 @@ impl World {
             name: format!("User Number {n}"),
             emails: vec![Email { address: format!("user-{n:05}@example.org"), verified: true }],
             status: if n % 97 == 5 { Status::Deactivated } else { Status::Active },
-            orgs: vec![OrgMembership {
-                org: HOME,
-                role: match n {
+            orgs: vec![OrgMembership::new(
+                HOME,
+                match n {
                     1 | 2 => OrgRole::Admin,
                     _ if n % 50 == 7 => OrgRole::Viewer,
                     _ => OrgRole::Member,
                 },
-            }],
+            )],
             default_team: None,
             created_at: AT,
             version: 1,
@@ -115,6 +115,8 @@ impl World {
             org: HOME,
             name: format!("team-{n:03}"),
             description: String::new(),
+            private_projects: false,
+            members_invite: false,
             created_by: Some(UserId(1)),
             created_at: AT,
             version: 1,
