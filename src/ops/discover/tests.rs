@@ -84,10 +84,10 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                 name: String::new(),
                 emails: vec![],
                 status: if *active { Status::Active } else { Status::Deactivated },
-                orgs: vec![OrgMembership {
-                    org: HOME,
-                    role: if service { OrgRole::Member } else { OrgRole::ALL[usize::from(*role)] },
-                }],
+                orgs: vec![OrgMembership::new(
+                    HOME,
+                    if service { OrgRole::Member } else { OrgRole::ALL[usize::from(*role)] },
+                )],
                 default_team: None,
                 created_at: 1,
                 version: 1,
@@ -103,7 +103,17 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
         let (name, description) = (format!("team{n}"), String::new());
         tx.put(
             &schema::TEAMS,
-            &Team { id, org: HOME, name, description, created_by: None, created_at: 1, version: 1 },
+            &Team {
+                id,
+                org: HOME,
+                name,
+                description,
+                private_projects: false,
+                members_invite: false,
+                created_by: None,
+                created_at: 1,
+                version: 1,
+            },
         )?;
     }
     for (team, user, role) in &shape.members {
@@ -144,7 +154,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
     for (project, user) in &shape.invited {
         let (project, user) = (ProjectId(1 + u64::from(*project)), UserId(1 + u64::from(*user)));
         if tx.get(&schema::PROJECTS, &project)?.is_some() {
-            tx.put(&schema::PROJECT_MEMBERS, &ProjectMember { project, user, since_at: 1 })?;
+            tx.put(&schema::PROJECT_MEMBERS, &ProjectMember::invited(project, user, 1))?;
         }
     }
     Ok(())
