@@ -19,6 +19,7 @@ use crate::ops::passwords::{Hasher, PASSWORD_MAX};
 use crate::ops::sessions::FreshSession;
 use crate::ops::throttle::Throttle;
 use crate::ops::users::NewUser;
+use crate::ops::what_if::{Preview, Scope};
 use crate::ops::{self, Acting, Asking, Caller, Cx, Env};
 use crate::policy::{Actor, Credential, Process, Subject};
 use crate::store::{Read, Store, schema};
@@ -185,6 +186,32 @@ impl App {
         let noted = refused.lock().take();
         self.note(noted);
         outcome
+    }
+
+    /// What `change` would give and take in `scope`: it runs in a transaction that is then dropped. A refusal of the change is
+    /// audited as if it had been tried.
+    pub async fn preview(
+        &self,
+        who: &Caller,
+        scope: Scope,
+        change: impl Fn(&mut Acting) -> Result<()> + Send + 'static,
+    ) -> Result<Preview> {
+        let found = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&found);
+        let dropped = self
+            .act(who, move |cx| {
+                let preview = ops::what_if::compare(cx, scope, &change)?;
+                cx.take_refusal();
+                *keep.lock() = Some(preview);
+                Err::<(), _>(Error::internal("a preview is always dropped"))
+            })
+            .await;
+        let found = found.lock().take();
+        match (found, dropped) {
+            (Some(preview), _) => Ok(preview),
+            (None, Err(refused)) => Err(refused),
+            (None, Ok(())) => Err(Error::internal("a preview was not dropped")),
+        }
     }
 
     /// Waits until everything noted so far is in the store; asked before the audit log is read.

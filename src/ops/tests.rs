@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used)]
 
+mod what_if;
+
 use super::credentials::{FreshKey, NewKey};
 use super::projects::NewProject;
 use super::users::{NewUser, UserChange};
