@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used)]
 
+mod proof;
 mod what_if;
 
 use super::credentials::{FreshKey, NewKey};

@@ -10,6 +10,7 @@ use crate::ops::what_if::Scope;
 use std::collections::BTreeSet;
 
 type Change = fn(&mut Acting) -> Result<()>;
+type Case = (&'static str, fn(&Stage) -> Scope, Change);
 
 struct Stage {
     world: World,
@@ -99,7 +100,7 @@ impl Stage {
 
 #[tokio::test]
 async fn a_preview_lists_what_then_happens_and_nothing_else() {
-    let changes: Vec<(&str, fn(&Stage) -> Scope, Change)> = vec![
+    let changes: Vec<Case> = vec![
         (
             "restrict",
             |s| Scope::Project(s.fusion),
