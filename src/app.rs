@@ -9,8 +9,7 @@ use crate::crypto::Random;
 use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
 use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
-use crate::model::credential::KeyUse;
-use crate::model::session::{Session, SessionUse};
+use crate::model::session::Session;
 use crate::model::team::HOME;
 use crate::model::user::{Status, User};
 use crate::ops::credentials::FreshKey;
@@ -19,6 +18,7 @@ use crate::ops::passwords::{Hasher, PASSWORD_MAX};
 use crate::ops::sessions::FreshSession;
 use crate::ops::throttle::Throttle;
 use crate::ops::users::NewUser;
+use crate::ops::uses::Uses;
 use crate::ops::what_if::{Preview, Scope};
 use crate::ops::{self, Acting, Asking, Caller, Cx, Env};
 use crate::policy::{Actor, Credential, Process, Subject};
@@ -70,23 +70,6 @@ pub struct Parts {
     /// Password hashing threads.
     pub hashing_threads: usize,
 }
-
-/// Last uses of keys and sessions, buffered so that a read never writes.
-#[derive(Default)]
-struct Uses {
-    keys: Mutex<HashMap<String, Use>>,
-    sessions: Mutex<HashMap<String, Use>>,
-}
-
-#[derive(Clone, Copy)]
-struct Use {
-    at: Millis,
-    ip: IpAddr,
-    stale: bool,
-}
-
-/// Most buffered uses; a flush every few seconds keeps it far below.
-const USES: usize = 50_000;
 
 /// How long the key of a service account just made can be shown to its maker.
 const REVEAL: Millis = MINUTE;
@@ -242,7 +225,7 @@ impl App {
 
     fn used_key(&self, subject: &Subject, now: Millis, ip: IpAddr) {
         if let Credential::Key(id, _) = &subject.credential {
-            touch(&self.uses.keys, id, now, ip);
+            self.uses.key(id, now, ip);
         }
     }
 
@@ -250,7 +233,7 @@ impl App {
     pub fn by_session(&self, token: &str, ip: IpAddr) -> Result<(Subject, Session)> {
         let now = self.clock.now();
         let (subject, session) = self.store.read(|view| ops::sessions::resolve(view, token, now))?;
-        touch(&self.uses.sessions, &session.id, now, ip);
+        self.uses.session(&session.id, now, ip);
         Ok((subject, session))
     }
 
@@ -425,65 +408,16 @@ impl App {
     pub fn tick(&self) {
         let now = self.clock.now();
         self.denials.flush(&self.store, now, false);
-        self.flush_uses();
+        self.uses.flush(&self.store);
         self.store.submit(move |tx| ops::sessions::sweep(tx, now).map(drop));
     }
 
     /// The last housekeeping, then the store drains.
     pub fn stop(&self) {
         self.denials.flush(&self.store, self.clock.now(), true);
-        self.flush_uses();
+        self.uses.flush(&self.store);
         self.store.shutdown();
     }
-
-    fn flush_uses(&self) {
-        let (keys, sessions) = (stale(&self.uses.keys), stale(&self.uses.sessions));
-        if keys.is_empty() && sessions.is_empty() {
-            return;
-        }
-        self.store.submit(move |tx| {
-            for (id, used) in &keys {
-                // A use must not outlive its key, which may have been revoked since.
-                if tx.get(&schema::API_KEYS, id)?.is_some() {
-                    tx.put(&schema::KEY_USES, &KeyUse { key: id.clone(), at: used.at, ip: used.ip.to_string() })?;
-                }
-            }
-            for (id, used) in &sessions {
-                if tx.get(&schema::SESSIONS, id)?.is_some() {
-                    let used = SessionUse { session: id.clone(), at: used.at, ip: used.ip.to_string() };
-                    tx.put(&schema::SESSION_USES, &used)?;
-                }
-            }
-            Ok(())
-        });
-    }
-}
-
-/// Notes a use unless one was noted within the minute.
-fn touch(uses: &Mutex<HashMap<String, Use>>, id: &str, now: Millis, ip: IpAddr) {
-    let mut uses = uses.lock();
-    let room = uses.len() < USES;
-    match uses.get_mut(id) {
-        Some(used) if now - used.at < MINUTE => {}
-        Some(used) => *used = Use { at: now, ip, stale: true },
-        None if room => drop(uses.insert(id.to_owned(), Use { at: now, ip, stale: true })),
-        None => {}
-    }
-}
-
-/// What must be written, at most a thousand; what is older than a minute and written is forgotten.
-fn stale(uses: &Mutex<HashMap<String, Use>>) -> Vec<(String, Use)> {
-    let mut uses = uses.lock();
-    let mut out = vec![];
-    let newest = uses.values().map(|u| u.at).max().unwrap_or(0);
-    uses.retain(|id, used| {
-        if used.stale && out.len() < 1_000 {
-            used.stale = false;
-            out.push((id.clone(), *used));
-        }
-        used.stale || newest - used.at < MINUTE
-    });
-    out
 }
 
 fn sign_in_failed() -> Error {

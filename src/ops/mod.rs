@@ -26,6 +26,7 @@ pub mod settings;
 pub mod teams;
 pub mod throttle;
 pub mod users;
+pub mod uses;
 pub mod what_if;
 
 #[cfg(test)]

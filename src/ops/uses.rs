@@ -1,0 +1,89 @@
+//! Last uses of keys and sessions, buffered so that a read never writes: noted about once a minute, written with the next
+//! housekeeping, gone at a crash. No event is due for them, and no grant: whoever presents a credential uses it.
+
+use crate::clock::{MINUTE, Millis};
+use crate::model::credential::KeyUse;
+use crate::model::session::SessionUse;
+use crate::store::{Read, Store, schema};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Most buffered uses; a flush every few seconds keeps it far below.
+const USES: usize = 50_000;
+
+/// The buffer.
+#[derive(Default)]
+pub struct Uses {
+    keys: Mutex<HashMap<String, Use>>,
+    sessions: Mutex<HashMap<String, Use>>,
+}
+
+#[derive(Clone, Copy)]
+struct Use {
+    at: Millis,
+    ip: IpAddr,
+    stale: bool,
+}
+
+impl Uses {
+    /// A key was presented, by its public id.
+    pub fn key(&self, id: &str, now: Millis, ip: IpAddr) {
+        touch(&self.keys, id, now, ip);
+    }
+
+    /// A session's cookie was presented, by the session's id.
+    pub fn session(&self, id: &str, now: Millis, ip: IpAddr) {
+        touch(&self.sessions, id, now, ip);
+    }
+
+    /// Hands what is new to the writer.
+    pub fn flush(&self, store: &Store) {
+        let (keys, sessions) = (stale(&self.keys), stale(&self.sessions));
+        if keys.is_empty() && sessions.is_empty() {
+            return;
+        }
+        store.submit(move |tx| {
+            for (id, used) in &keys {
+                // A use must not outlive its key, which may have been revoked since.
+                if tx.get(&schema::API_KEYS, id)?.is_some() {
+                    tx.put(&schema::KEY_USES, &KeyUse { key: id.clone(), at: used.at, ip: used.ip.to_string() })?;
+                }
+            }
+            for (id, used) in &sessions {
+                if tx.get(&schema::SESSIONS, id)?.is_some() {
+                    let used = SessionUse { session: id.clone(), at: used.at, ip: used.ip.to_string() };
+                    tx.put(&schema::SESSION_USES, &used)?;
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Notes a use unless one was noted within the minute.
+fn touch(uses: &Mutex<HashMap<String, Use>>, id: &str, now: Millis, ip: IpAddr) {
+    let mut uses = uses.lock();
+    let room = uses.len() < USES;
+    match uses.get_mut(id) {
+        Some(used) if now - used.at < MINUTE => {}
+        Some(used) => *used = Use { at: now, ip, stale: true },
+        None if room => drop(uses.insert(id.to_owned(), Use { at: now, ip, stale: true })),
+        None => {}
+    }
+}
+
+/// What must be written, at most a thousand; what is older than a minute and written is forgotten.
+fn stale(uses: &Mutex<HashMap<String, Use>>) -> Vec<(String, Use)> {
+    let mut uses = uses.lock();
+    let mut out = vec![];
+    let newest = uses.values().map(|u| u.at).max().unwrap_or(0);
+    uses.retain(|id, used| {
+        if used.stale && out.len() < 1_000 {
+            used.stale = false;
+            out.push((id.clone(), *used));
+        }
+        used.stale || newest - used.at < MINUTE
+    });
+    out
+}
