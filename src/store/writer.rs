@@ -1,5 +1,6 @@
 //! The one writer: a thread that drains a bounded queue of closures, runs each on its own overlay over one engine
 //! transaction, commits once, then answers them all (group commit: many writers share one fsync).
+//! While many write at once a batch waits a moment for company: a commit costs the same for one closure as for dozens.
 //! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the whole batch again.
 
 use super::engine::{CommitError, Engine, uncommitted};
@@ -12,11 +13,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
 /// Closures that wait at most; more are refused with [`crate::error::Code::Busy`].
 pub(super) const QUEUE: usize = 4_096;
 /// Closures that share one commit at most.
 const BATCH: usize = 256;
+/// How long a batch waits at a time, and how often, while it is smaller than half the one before: whoever was answered
+/// together asks again together, and the first of them must not take a commit for itself alone. One client never waits.
+const NAP: Duration = Duration::from_micros(250);
+const NAPS: u32 = 4;
 /// How often a batch is run again after conflicts.
 const ATTEMPTS: usize = 10;
 
@@ -83,12 +89,12 @@ where
 
 /// Runs until it is told to stop or every sender is gone.
 pub(super) fn run(engine: &Arc<dyn Engine>, directory: &Arc<Directory>, queue: &Receiver<Order>) {
-    let mut stopping = false;
+    let (mut stopping, mut last) = (false, 0);
     while !stopping {
         let Ok(Order::Run(first)) = queue.recv() else { return };
-        let mut source = Source { queue, first: Some(first), stopping: false };
+        let mut source = Source { queue, first: Some(first), given: 0, company: last / 2, naps: NAPS, stopping: false };
         batch(engine.as_ref(), directory, &mut source);
-        stopping = source.stopping;
+        (stopping, last) = (source.stopping, source.given);
     }
 }
 
@@ -96,25 +102,34 @@ pub(super) fn run(engine: &Arc<dyn Engine>, directory: &Arc<Directory>, queue: &
 struct Source<'a> {
     queue: &'a Receiver<Order>,
     first: Option<Box<dyn Job>>,
+    /// How many it has handed out.
+    given: usize,
+    /// How many make a batch that need not wait for more, and how often it may wait still.
+    company: usize,
+    naps: u32,
     stopping: bool,
 }
 
 impl Source<'_> {
     fn next(&mut self) -> Option<Box<dyn Job>> {
-        if self.first.is_some() {
-            return self.first.take();
-        }
-        if self.stopping {
-            return None;
-        }
-        match self.queue.try_recv() {
-            Ok(Order::Run(job)) => Some(job),
-            Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
-                self.stopping = true;
-                None
+        let job = self.first.take().or_else(|| self.from_queue())?;
+        self.given += 1;
+        Some(job)
+    }
+
+    fn from_queue(&mut self) -> Option<Box<dyn Job>> {
+        while !self.stopping {
+            match self.queue.try_recv() {
+                Ok(Order::Run(job)) => return Some(job),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => self.stopping = true,
+                Err(TryRecvError::Empty) if self.given < self.company && self.naps > 0 => {
+                    self.naps -= 1;
+                    std::thread::sleep(NAP);
+                }
+                Err(TryRecvError::Empty) => return None,
             }
-            Err(TryRecvError::Empty) => None,
         }
+        None
     }
 }
 
