@@ -90,14 +90,27 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// [`hex`] of a digest, for comparing at every request.
-pub fn hex_digest(digest: &[u8; 32]) -> [u8; 64] {
-    let mut out = [0; 64];
-    for (pair, b) in out.chunks_exact_mut(2).zip(digest) {
-        pair.copy_from_slice(&[DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
+/// The digest that [`hex`] wrote as `text`; `None` for anything else.
+pub fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
+    let pairs: &[[u8; 2]; 32] = text.as_bytes().as_chunks().0.try_into().ok().filter(|_| text.len() == 64)?;
+    let (mut out, mut bad) = ([0; 32], 0);
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        bad |= high | low;
+        *byte = (high << 4) | (low & 15);
     }
-    out
+    (bad < 16).then_some(out)
 }
+
+/// What each lower-case hexadecimal digit counts; 255 for every other byte.
+const VALUES: [u8; 256] = {
+    let (mut values, mut n) = ([255; 256], 0);
+    while n < 16 {
+        values[DIGITS[n] as usize] = n as u8;
+        n += 1;
+    }
+    values
+};
 
 /// Memory of one password hash in KiB: OWASP's first choice for argon2id.
 pub const ARGON2_MEMORY_KIB: u32 = 19_456;
@@ -185,10 +198,16 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_writing_a_digest_agree() {
+    fn a_digest_is_read_as_it_was_written() {
         let digest = sha256(b"x");
-        assert_eq!(hex(&digest).as_bytes(), hex_digest(&digest));
-        assert!(hex(&digest).starts_with("2d711642b726b044"));
+        let text = hex(&digest);
+        assert!(text.starts_with("2d711642b726b044"));
+        assert_eq!(digest_of_hex(&text), Some(digest));
+        for bad in
+            [String::new(), text[1..].to_owned(), format!("{text}00"), text.to_uppercase(), text.replace('2', "g")]
+        {
+            assert_eq!(digest_of_hex(&bad), None, "{bad}");
+        }
     }
 
     #[test]
