@@ -5,7 +5,8 @@
 use crate::clock::{Clock, MINUTE, Millis};
 use crate::config::env::Env as Environment;
 use crate::config::settings::{LiveSettings, Settings};
-use crate::crypto::Random;
+use crate::crypto::signing::SigningKey;
+use crate::crypto::{Random, Sealer};
 use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
 use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
@@ -43,6 +44,8 @@ pub struct App {
     pub hasher: Hasher,
     /// The origin used in links, without a trailing slash.
     pub base_url: String,
+    /// What signs assertions about who was let in.
+    pub assertions: SigningKey,
     environment: Environment,
     calls: AtomicU32,
     /// A random number of this start.
@@ -61,6 +64,8 @@ pub struct Parts {
     pub environment: Environment,
     /// The origin used in links.
     pub base_url: String,
+    /// The key with which secrets at rest are sealed.
+    pub sealing_key: [u8; 32],
     /// Name of the first organization, for a first start.
     pub org: String,
     /// The present.
@@ -82,7 +87,10 @@ impl App {
         let org = parts.org;
         parts.store.write_blocking(move |tx| ops::bootstrap::first_start(tx, &org, now, entropy))?;
         let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
+        let sealer = Sealer::new(&parts.sealing_key)?;
+        let assertions = ops::secrets::assertion_key(&parts.store, &sealer, &parts.random, now)?;
         Ok(App {
+            assertions,
             hasher: Hasher::start(parts.hashing_threads, parts.random.clone())?,
             settings: LiveSettings::new(settings),
             store: parts.store,

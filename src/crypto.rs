@@ -2,6 +2,8 @@
 //! Tokens are hashed at rest, secrets are sealed at rest, compares are constant-time.
 //! Password hashing takes milliseconds and megabytes: `ops` reaches it only through the bounded queue of `ops::passwords`.
 
+pub mod signing;
+
 use crate::error::{Code, Error, Result};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};

@@ -258,15 +258,36 @@ fn stopped(config: &Config, request: Request) -> Result<Answer> {
 fn open(config: &Config) -> Result<App> {
     prepare_data_dir(&config.data_dir)?;
     let file = config.data_dir.join(store::FILE_NAME);
+    let random = Random::system();
     App::start(Parts {
         store: Store::open_file(&file, &store::schema::SCHEMA).map_err(|error| name_file(&error, &file))?,
         environment: config.env.clone(),
+        sealing_key: sealing_key(config, &random)?,
         base_url: config.base_url.clone(),
         org: config.org.clone(),
         clock: Clock::system(),
-        random: Random::system(),
+        random,
         hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
     })
+}
+
+/// The key of this data directory, with which secrets in the store are sealed: a copy of the store alone opens none. Made
+/// where it is absent.
+fn sealing_key(config: &Config, random: &Random) -> Result<[u8; 32]> {
+    let path = config.data_dir.join("sealing.key");
+    let damaged = || {
+        Error::new(Code::Misconfigured, format!("{} is not a key of this server.", path.display()))
+            .hint("Put the right file back; without it the secrets in the store cannot be opened.")
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => crate::crypto::digest_of_hex(text.trim()).ok_or_else(damaged),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = random.bytes::<32>()?;
+            crate::http::tls::write_private(&path, &crate::crypto::hex(&key))?;
+            Ok(key)
+        }
+        Err(_) => Err(damaged()),
+    }
 }
 
 /// Says which file an error of opening is about.

@@ -41,27 +41,25 @@ struct Decisions {
 
 /// Answers one question.
 pub async fn evaluation(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
-    let who = auth::by_key(&app, &request)?;
-    let asked: Asked = read(&request, &body)?;
-    let question = asked.question()?;
-    let answer = app.ask(&who, |cx| Evaluator::new(cx).ask(question, true))?;
-    Ok(HttpResponse::Ok().json(Decision::from(answer)))
+    auth::ask_by_key(&app, &request, |cx| {
+        let asked: Asked = read(&request, &body)?;
+        let answer = Evaluator::new(cx).ask(asked.question()?, true)?;
+        Ok(HttpResponse::Ok().json(Decision::from(answer)))
+    })
 }
 
 /// Answers a list of questions; without a list the one that stands at its place.
 pub async fn evaluations(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
-    let who = auth::by_key(&app, &request)?;
-    let asked: AskedMany = read(&request, &body)?;
-    let options = asked.options();
-    let questions = asked.questions()?;
-    if questions.is_empty() {
-        let question = asked.question()?;
-        let answer = app.ask(&who, |cx| Evaluator::new(cx).ask(question, true))?;
-        return Ok(HttpResponse::Ok().json(Decision::from(answer)));
-    }
-    let evaluations = app.ask(&who, |cx| {
+    auth::ask_by_key(&app, &request, |cx| {
+        let asked: AskedMany = read(&request, &body)?;
+        let options = asked.options();
+        let questions = asked.questions()?;
         let mut evaluator = Evaluator::new(cx);
-        let mut out = Vec::with_capacity(questions.len());
+        if questions.is_empty() {
+            let answer = evaluator.ask(asked.question()?, true)?;
+            return Ok(HttpResponse::Ok().json(Decision::from(answer)));
+        }
+        let mut evaluations = Vec::with_capacity(questions.len());
         for question in &questions {
             let answer = evaluator.ask(*question, options.reason_chain)?;
             let last = match options.evaluations_semantic {
@@ -69,12 +67,11 @@ pub async fn evaluations(app: web::Data<App>, request: HttpRequest, body: web::B
                 Semantic::DenyOnFirstDeny => !answer.decision,
                 Semantic::PermitOnFirstPermit => answer.decision,
             };
-            out.push(Decision::from(answer));
+            evaluations.push(Decision::from(answer));
             if last {
                 break;
             }
         }
-        Ok(out)
-    })?;
-    Ok(HttpResponse::Ok().json(Decisions { evaluations }))
+        Ok(HttpResponse::Ok().json(Decisions { evaluations }))
+    })
 }

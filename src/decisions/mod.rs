@@ -1,12 +1,15 @@
 //! The decision point for other services: OpenID AuthZEN Authorization API 1.0 (`authzen.rs`, `search.rs`, and what they
-//! read in `wire.rs`). A surface: it translates, `ops::evaluate` and `ops::discover` answer. By API key only.
+//! read in `wire.rs`), by API key only, and the answer for reverse proxies (`forward_auth.rs`). A surface: it translates,
+//! `ops::evaluate`, `ops::discover` and `ops::admit` answer.
 
 mod authzen;
+mod forward_auth;
 mod search;
 mod wire;
 
 use crate::app::App;
 use crate::error::Result;
+use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
@@ -17,7 +20,18 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .service(web::resource("/access/v1/search/subject").route(web::post().to(search::subject)))
         .service(web::resource("/access/v1/search/resource").route(web::post().to(search::resource)))
         .service(web::resource("/access/v1/search/action").route(web::post().to(search::action)))
-        .service(web::resource("/.well-known/authzen-configuration").route(web::get().to(metadata)));
+        .service(web::resource("/.well-known/authzen-configuration").route(web::get().to(metadata)))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(forward_auth::keys)))
+        .service(
+            // Proxies ask with GET or with the method of the request they hold back; it means nothing here.
+            web::resource("/access/v1/forward-auth")
+                .route(web::get().to(forward_auth::answer))
+                .route(web::post().to(forward_auth::answer))
+                .route(web::put().to(forward_auth::answer))
+                .route(web::patch().to(forward_auth::answer))
+                .route(web::delete().to(forward_auth::answer))
+                .route(web::method(Method::OPTIONS).to(forward_auth::answer)),
+        );
 }
 
 /// What the decision point offers, and where (AuthZEN 1.0, "Policy Decision Point Metadata").

@@ -37,7 +37,8 @@ pub fn explain<V: Read>(cx: &Cx<V>, subject: &str, action: &str, resource: &str)
     Ok(Explanation { allowed: decision.allowed(), visible: decision.visible(), chain: decision.reasons(&facts) })
 }
 
-fn resolve<V: Read>(cx: &Cx<V>, action: Action, typed: &str) -> Result<Resource> {
+/// What a resource as typed names; no check of rights.
+pub(super) fn resolve<V: Read>(cx: &Cx<V>, action: Action, typed: &str) -> Result<Resource> {
     let typed = typed.trim().trim_matches('/');
     if let Some(name) = typed.strip_prefix("user:") {
         let user = super::users::by_name(cx.view(), name)?.ok_or_else(|| absent("user", name))?;

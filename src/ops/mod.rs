@@ -8,6 +8,7 @@
 //!
 //! Closures over a [`Cx`] are synchronous and may run again: network, hashing and randomness for secrets happen outside.
 
+pub mod admit;
 pub mod audit;
 pub mod bootstrap;
 pub mod credentials;
@@ -21,6 +22,7 @@ pub mod project_members;
 pub mod projects;
 pub mod reach;
 pub mod roles;
+pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod teams;

@@ -160,6 +160,7 @@ mod tests {
             let app = App::start(Parts {
                 store: Store::in_memory(&schema::SCHEMA).unwrap(),
                 environment: crate::config::env::Env::of(&[]),
+                sealing_key: [7; 32],
                 base_url: "http://127.0.0.1".into(),
                 org: "default".into(),
                 clock: Clock::fixed(1_800_000_000_000),

@@ -34,6 +34,7 @@ fn world() -> World {
     let app = App::start(Parts {
         store: Store::in_memory(&schema::SCHEMA).unwrap(),
         environment: crate::config::env::Env::of(&[]),
+        sealing_key: [7; 32],
         base_url: "http://127.0.0.1".into(),
         org: "default".into(),
         clock: clock.clone(),

@@ -31,6 +31,17 @@ pub struct SavedSetting {
     pub at: Millis,
 }
 
+/// A secret of the server's own, sealed with the data directory's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// Which one; also what it is sealed for.
+    pub name: String,
+    /// Nonce and ciphertext, base64.
+    pub sealed: String,
+    /// Since when.
+    pub made_at: Millis,
+}
+
 macro_rules! records {
     ($($record:ty => $key:ty, |$v:ident| $body:expr;)*) => {$(
         impl Record for $record {
@@ -58,6 +69,7 @@ records! {
     SetupCode => u64, |_v| 1;
     Event => EventId, |v| v.id;
     SavedSetting => String, |v| v.key.clone();
+    SealedSecret => String, |v| v.name.clone();
 }
 
 /// Users and teams; one sequence, so that no number names both.
@@ -268,6 +280,9 @@ pub static EVENTS_BY_TARGET: Multi<Event, (String,)> =
 /// Saved settings.
 pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
 
+/// Secrets of the server's own.
+pub static SECRETS: Table<SealedSecret> = Table::quiet(0x0A01, "secrets", &[]);
+
 /// The whole of it, for opening, `doctor` and the number test.
 pub static SCHEMA: Schema = Schema {
     version: 1,
@@ -287,6 +302,7 @@ pub static SCHEMA: Schema = Schema {
         &SETUP_CODES,
         &EVENTS,
         &SETTINGS,
+        &SECRETS,
         &RUNS,
         &ROLES,
     ],

@@ -36,6 +36,7 @@ pub fn instance(store: Store) -> web::Data<App> {
     let app = App::start(Parts {
         store,
         environment: Env::default(),
+        sealing_key: [7; 32],
         base_url: "http://127.0.0.1".to_owned(),
         org: "default".to_owned(),
         clock: Clock::system(),

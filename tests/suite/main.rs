@@ -24,6 +24,7 @@ mod crash;
 mod decisions;
 mod directory;
 mod explain;
+mod forward_auth;
 mod metrics;
 mod packaging;
 mod permissions;

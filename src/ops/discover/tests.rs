@@ -53,6 +53,7 @@ fn build(shape: &Shape) -> App {
     let app = App::start(Parts {
         store: Store::in_memory(&schema::SCHEMA).unwrap(),
         environment: crate::config::env::Env::of(&[("GORILLA_ALLOW_USER_TEAM_CREATION", setting)]),
+        sealing_key: [7; 32],
         base_url: "http://127.0.0.1".into(),
         org: "default".into(),
         clock: Clock::fixed(1_800_000_000_000),

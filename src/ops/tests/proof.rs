@@ -245,6 +245,7 @@ fn build(picture: &Picture) -> World {
     let app = App::start(Parts {
         store: Store::in_memory(&schema::SCHEMA).unwrap(),
         environment,
+        sealing_key: [7; 32],
         base_url: "http://127.0.0.1".into(),
         org: "default".into(),
         clock: clock.clone(),

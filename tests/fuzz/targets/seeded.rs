@@ -113,6 +113,7 @@ pub fn start_over(store: Store) -> Result<App> {
     App::start(Parts {
         store,
         environment: Env::of(&[]),
+        sealing_key: [7; 32],
         base_url: "http://127.0.0.1".into(),
         org: "default".into(),
         clock: Clock::fixed(1_800_000_000_000),
