@@ -2,7 +2,7 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `writes`, `sign-in`, `start`. It needs `wrk` (Debian). Close other work first: the load line at the end says
+//! `decision`, `decision-point`, `writes`, `sign-in`, `start`. It needs `wrk` (Debian). Close other work first: the load line at the end says
 //! how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
@@ -15,6 +15,7 @@
 mod casbin_peer;
 mod cedar_peer;
 mod decision;
+mod decisions;
 mod limit;
 mod reads;
 mod report;
@@ -29,10 +30,11 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("start", start::measure),
     ("decision", decision::measure),
     ("reads", reads::measure),
+    ("decision-point", decisions::measure),
     ("writes", writes::measure),
     ("sign-in", sign_in::measure),
 ];

@@ -27,7 +27,7 @@ async fn hello() -> HttpResponse {
 }
 
 /// The limit: the framework with one JSON route and nothing around it.
-fn bare(workers: usize) -> Served {
+pub fn bare(workers: usize) -> Served {
     let (stop, stopped) = oneshot::channel::<()>();
     let (tell, told) = channel();
     let thread = std::thread::spawn(move || {
@@ -94,7 +94,7 @@ fn run(load: &Load, connections: u32) -> (Outcome, f64) {
     (outcome, (cpu_micros() - before) / outcome.answers as f64)
 }
 
-fn pairs(report: &mut Report, figure: &str, limit: &Load, reads: &Load, connections: u32, target: Target) {
+pub fn pairs(report: &mut Report, figure: &str, limit: &Load, reads: &Load, connections: u32, target: Target) {
     limit.run(connections, 1);
     reads.run(connections, 1);
     let outcomes: Vec<_> = (0..PAIRS).map(|_| (run(limit, connections), run(reads, connections))).collect();

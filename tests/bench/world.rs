@@ -90,26 +90,7 @@ impl World {
     }
 
     fn imagine() -> World {
-        let user = |n: u64| User {
-            id: UserId(n),
-            kind: UserKind::Person,
-            username: format!("user-{n:05}"),
-            name: format!("User Number {n}"),
-            emails: vec![Email { address: format!("user-{n:05}@example.org"), verified: true }],
-            status: if n % 97 == 5 { Status::Deactivated } else { Status::Active },
-            orgs: vec![OrgMembership::new(
-                HOME,
-                match n {
-                    1 | 2 => OrgRole::Admin,
-                    _ if n % 50 == 7 => OrgRole::Viewer,
-                    _ => OrgRole::Member,
-                },
-            )],
-            default_team: None,
-            created_at: AT,
-            version: 1,
-        };
-        let users: Vec<User> = (1..=USERS).map(user).collect();
+        let users: Vec<User> = (1..=USERS).map(person).collect();
         let team = |n: u64| Team {
             id: TeamId(USERS + n),
             org: HOME,
@@ -183,6 +164,29 @@ impl World {
 
     pub fn project(&self, id: ProjectId) -> &Project {
         &self.projects[id.0 as usize - 1]
+    }
+}
+
+/// The person of number `n`: 1 and 2 administer the organization.
+pub fn person(n: u64) -> User {
+    User {
+        id: UserId(n),
+        kind: UserKind::Person,
+        username: format!("user-{n:05}"),
+        name: format!("User Number {n}"),
+        emails: vec![Email { address: format!("user-{n:05}@example.org"), verified: true }],
+        status: if n % 97 == 5 { Status::Deactivated } else { Status::Active },
+        orgs: vec![OrgMembership::new(
+            HOME,
+            match n {
+                1 | 2 => OrgRole::Admin,
+                _ if n % 50 == 7 => OrgRole::Viewer,
+                _ => OrgRole::Member,
+            },
+        )],
+        default_team: None,
+        created_at: AT,
+        version: 1,
     }
 }
 
