@@ -9,20 +9,21 @@ use super::tx::{Base, MAX_TX, Tx};
 use crate::error::{Error, Result};
 use crate::meter::{self, Meter};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Closures that wait at most; more are refused with [`crate::error::Code::Busy`].
 pub(super) const QUEUE: usize = 4_096;
 /// Closures that share one commit at most.
 const BATCH: usize = 256;
-/// How long a batch waits at a time, and how often, while it is smaller than half the one before: whoever was answered
-/// together asks again together, and the first of them must not take a commit for itself alone. One client never waits.
+/// How long a batch waits at a time for company.
 const NAP: Duration = Duration::from_micros(250);
-const NAPS: u32 = 4;
+/// The longest that one commit can make the next batch wait.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// How often a batch is run again after conflicts.
 const ATTEMPTS: usize = 10;
 
@@ -88,48 +89,77 @@ where
 }
 
 /// Runs until it is told to stop or every sender is gone.
+///
+/// Whoever wrote while the last commit ran was either in it or is in the queue when it ends: so many write at once. Left
+/// alone they would go on in two halves, one waiting for the other's fsync, and pay two where one would do; so a batch that
+/// is smaller waits for the others to come again, half as long as a commit takes. A single client never waits.
 pub(super) fn run(engine: &Arc<dyn Engine>, directory: &Arc<Directory>, queue: &Receiver<Order>) {
-    let (mut stopping, mut last) = (false, 0);
-    while !stopping {
-        let Ok(Order::Run(first)) = queue.recv() else { return };
-        let mut source = Source { queue, first: Some(first), given: 0, company: last / 2, naps: NAPS, stopping: false };
+    let mut source = Source { queue, ready: VecDeque::new(), given: 0, company: 0, until: None, stopping: false };
+    while source.wait() {
         batch(engine.as_ref(), directory, &mut source);
-        (stopping, last) = (source.stopping, source.given);
     }
 }
 
-/// Hands out the closures of one batch.
+/// Hands out closures, batch by batch.
 struct Source<'a> {
     queue: &'a Receiver<Order>,
-    first: Option<Box<dyn Job>>,
-    /// How many it has handed out.
+    /// Taken off the queue already.
+    ready: VecDeque<Box<dyn Job>>,
+    /// How many of this batch were handed out.
     given: usize,
-    /// How many make a batch that need not wait for more, and how often it may wait still.
+    /// How many make a batch that need not wait, and until when it may.
     company: usize,
-    naps: u32,
+    until: Option<Instant>,
     stopping: bool,
 }
 
 impl Source<'_> {
+    /// Blocks until there is something to do; `false` when there will be nothing more.
+    fn wait(&mut self) -> bool {
+        if self.ready.is_empty() && !self.stopping {
+            match self.queue.recv() {
+                Ok(Order::Run(job)) => self.ready.push_back(job),
+                Ok(Order::Stop) | Err(_) => self.stopping = true,
+            }
+        }
+        self.given = 0;
+        !self.ready.is_empty()
+    }
+
     fn next(&mut self) -> Option<Box<dyn Job>> {
-        let job = self.first.take().or_else(|| self.from_queue())?;
+        while self.ready.is_empty() && !self.take() {
+            let now = Instant::now();
+            let until = self.until.filter(|until| self.given < self.company && !self.stopping && now < *until)?;
+            std::thread::sleep(NAP.min(until - now));
+        }
+        let job = self.ready.pop_front()?;
         self.given += 1;
         Some(job)
     }
 
-    fn from_queue(&mut self) -> Option<Box<dyn Job>> {
-        while !self.stopping {
-            match self.queue.try_recv() {
-                Ok(Order::Run(job)) => return Some(job),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => self.stopping = true,
-                Err(TryRecvError::Empty) if self.given < self.company && self.naps > 0 => {
-                    self.naps -= 1;
-                    std::thread::sleep(NAP);
-                }
-                Err(TryRecvError::Empty) => return None,
-            }
+    /// Takes one off the queue, if there is one.
+    fn take(&mut self) -> bool {
+        if self.stopping {
+            return false;
         }
-        None
+        match self.queue.try_recv() {
+            Ok(Order::Run(job)) => {
+                self.ready.push_back(job);
+                true
+            }
+            Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                self.stopping = true;
+                false
+            }
+            Err(TryRecvError::Empty) => false,
+        }
+    }
+
+    /// A commit of `jobs` took `took`: finds out how many write at once.
+    fn committed(&mut self, jobs: usize, took: Duration) {
+        while self.ready.len() < BATCH && self.take() {}
+        self.company = (jobs + self.ready.len()).min(BATCH);
+        self.until = Some(Instant::now() + (took / 2).min(PATIENCE));
     }
 }
 
@@ -169,8 +199,10 @@ fn batch(engine: &dyn Engine, directory: &Arc<Directory>, source: &mut Source<'_
         if rows.is_empty() {
             break;
         }
+        let started = Instant::now();
         match base.commit.commit(rows) {
             Ok(()) => {
+                source.committed(jobs.len(), started.elapsed());
                 meter::count(Meter::StoreCommits);
                 meter::add(Meter::StoreWrites, jobs.len() as u64);
                 break;
