@@ -3,7 +3,7 @@
 //! All of them must answer every sampled question alike, or the comparison is void.
 
 use crate::report::{Report, Target, median, time};
-use crate::world::{Query, World};
+use crate::world::{self, Query, Size, World};
 use crate::{casbin_peer, cedar_peer, rig};
 use bailiwick::model::project::Visibility;
 use bailiwick::model::role::{Action, OrgRole, Product, Seat, TeamRole};
@@ -69,6 +69,38 @@ pub fn measure(report: &mut Report) {
         Target::AtMost(1.0),
     );
     app.stop();
+}
+
+/// How a decision with its facts from the store fares in an instance a hundred times as large; `cedar-policy` evaluates with
+/// everything of the smaller one in memory. A command of its own: it writes a million users first.
+pub fn at_scale(report: &mut Report) {
+    let loaded = |size: Size| {
+        let dir = rig::directory();
+        let app = rig::instance(Store::open_file(&rig::store_file(dir.path()), &schema::SCHEMA).unwrap());
+        let world = World::sized(&app.store, size);
+        let queries = world.queries(QUERIES);
+        let decided = |q: &Query| {
+            let subject = Subject { actor: Actor::User(q.user), credential: Credential::None };
+            let resource = Resource::Project(q.project);
+            let facts = app.store.read(|view| facts::load(view, &subject, resource, Switches::default())).unwrap();
+            decide(&facts, q.action).allowed()
+        };
+        let each = per_call(QUERIES, 3, || queries.iter().filter(|q| decided(q)).count());
+        app.stop();
+        (each, world, queries)
+    };
+    let (usual, world, queries) = loaded(world::USUAL);
+    let cedar = cedar_peer::Cedar::build(&world);
+    let requests: Vec<_> = queries.iter().map(|q| cedar.request(q)).collect();
+    let by_cedar = per_call(QUERIES, 1, || requests.iter().filter(|r| cedar.allows(r)).count());
+    let (large, ..) = loaded(world::LARGE);
+    for (peer, limit, target) in [
+        (format!("with 10,000 users {}", time(usual)), usual, 2.0),
+        (format!("cedar-policy, evaluation alone {}", time(by_cedar)), by_cedar, 1.0),
+    ] {
+        let ratio = large.as_secs_f64() / limit.as_secs_f64();
+        report.compared("decision with facts, 1,000,000 users", time(large), peer, ratio, Target::AtMost(target));
+    }
 }
 
 fn agree(peer: &str, differing: usize) {

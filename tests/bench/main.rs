@@ -2,8 +2,8 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `sign-in`, `start`. It needs `wrk` (Debian). Close other work first: the load line at the end says
-//! how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
+//! `decision`, `decision-point`, `writes`, `sign-in`, `start`; `scale` takes minutes and runs only when named. It needs
+//! `wrk` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
     clippy::unwrap_used,
@@ -39,13 +39,18 @@ const PARTS: [Part; 6] = [
     ("sign-in", sign_in::measure),
 ];
 
+/// What takes minutes and runs only when it is named.
+const LONG: [Part; 1] = [("scale", decision::at_scale)];
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let unknown = wanted.iter().find(|w| PARTS.iter().all(|(name, _)| name != w));
-    assert!(unknown.is_none(), "there is no part {unknown:?}; there are {:?}", PARTS.map(|(name, _)| name));
+    let all = || PARTS.iter().chain(&LONG);
+    let unknown = wanted.iter().find(|w| all().all(|(name, _)| name != w));
+    assert!(unknown.is_none(), "there is no part {unknown:?}; there are {:?}", all().map(|p| p.0).collect::<Vec<_>>());
     let mut report = Report::new();
-    for (name, measure) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+    for (name, measure) in all() {
+        let usual = PARTS.iter().any(|(part, _)| part == name);
+        if (wanted.is_empty() && usual) || wanted.iter().any(|w| w == name) {
             println!("-- {name}");
             measure(&mut report);
         }

@@ -1,5 +1,4 @@
-//! The people and projects that reads and decisions are measured on: 10,000 users in two of 500 teams each, 5,000 projects
-//! of every visibility. Rows are written straight into the tables, since how they came there is not what is measured.
+//! The people and projects that reads and decisions are measured on: users in two teams each, projects of every visibility. Rows are written straight into the tables, since how they came there is not what is measured.
 
 use bailiwick::error::Error;
 use bailiwick::model::credential::{ApiKey, KEY_ID_LEN, KeyScope};
@@ -11,9 +10,19 @@ use bailiwick::model::{Entity, ProjectId, TeamId, UserId};
 use bailiwick::store::{Store, Tx, schema};
 use std::collections::{HashMap, HashSet};
 
-pub const USERS: u64 = 10_000;
-pub const TEAMS: u64 = 500;
-pub const PROJECTS: u64 = 5_000;
+/// How large an instance is.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub users: u64,
+    pub teams: u64,
+    pub projects: u64,
+}
+
+/// What most figures are measured on.
+pub const USUAL: Size = Size { users: 10_000, teams: 500, projects: 5_000 };
+/// What must not make a decision much dearer.
+pub const LARGE: Size = Size { users: 1_000_000, teams: 10_000, projects: 100_000 };
+
 const AT: i64 = 1_790_000_000_000;
 
 /// One question to the policy.
@@ -26,6 +35,7 @@ pub struct Query {
 
 /// The facts, as the peers are fed with them.
 pub struct World {
+    size: Size,
     pub users: Vec<User>,
     pub teams: Vec<Team>,
     pub projects: Vec<Project>,
@@ -36,7 +46,12 @@ pub struct World {
 impl World {
     /// Writes the world into an empty store of a started instance.
     pub fn build(store: &Store) -> World {
-        let world = World::imagine();
+        World::sized(store, USUAL)
+    }
+
+    /// The same in another size.
+    pub fn sized(store: &Store, size: Size) -> World {
+        let world = World::imagine(size);
         let pieces = world.users.chunks(500).map(<[User]>::to_vec);
         for piece in pieces {
             write(store, move |tx| {
@@ -89,10 +104,11 @@ impl World {
         world
     }
 
-    fn imagine() -> World {
-        let users: Vec<User> = (1..=USERS).map(person).collect();
+    fn imagine(size: Size) -> World {
+        let Size { users: user_count, teams: team_count, projects: project_count } = size;
+        let users: Vec<User> = (1..=user_count).map(person).collect();
         let team = |n: u64| Team {
-            id: TeamId(USERS + n),
+            id: TeamId(user_count + n),
             org: HOME,
             name: format!("team-{n:03}"),
             description: String::new(),
@@ -102,37 +118,37 @@ impl World {
             created_at: AT,
             version: 1,
         };
-        let teams: Vec<Team> = (1..=TEAMS).map(team).collect();
+        let teams: Vec<Team> = (1..=team_count).map(team).collect();
         let mut roles = HashMap::new();
-        for n in 0..USERS {
+        for n in 0..user_count {
             for k in 0..2 {
-                let team = TeamId(USERS + 1 + (n / 20 + k * 7) % TEAMS);
+                let team = TeamId(user_count + 1 + (n / 20 + k * 7) % team_count);
                 let role = TeamRole::HUMAN[((n + k) % 3) as usize];
                 roles.entry((team, UserId(n + 1))).or_insert(role);
             }
         }
-        let member = |team: u64, n: u64| UserId(1 + (team * 20 + n % 20) % USERS);
+        let member = |team: u64, n: u64| UserId(1 + (team * 20 + n % 20) % user_count);
         let mut invited = HashSet::new();
         let mut projects = Vec::new();
-        for n in 0..PROJECTS {
-            let (team, id) = (n % TEAMS, ProjectId(n + 1));
-            let visibility = Visibility::ALL[(n / TEAMS % 4) as usize];
+        for n in 0..project_count {
+            let (team, id) = (n % team_count, ProjectId(n + 1));
+            let visibility = Visibility::ALL[(n / team_count % 4) as usize];
             if visibility == Visibility::Restricted {
-                invited.extend((0..8).map(|k| (id, member(team, n / TEAMS + k * 2))));
+                invited.extend((0..8).map(|k| (id, member(team, n / team_count + k * 2))));
             }
             projects.push(Project {
                 id,
                 org: HOME,
-                entity: Entity::Team(TeamId(USERS + 1 + team)),
+                entity: Entity::Team(TeamId(user_count + 1 + team)),
                 name: format!("project-{n:04}"),
                 visibility,
-                owner: Some(member(team, n / TEAMS)),
+                owner: Some(member(team, n / team_count)),
                 description: String::new(),
                 created_at: AT,
                 version: 1,
             });
         }
-        World { users, teams, projects, roles, invited }
+        World { size, users, teams, projects, roles, invited }
     }
 
     /// Repeatable questions about projects: half from anybody, half from the project's team; every action on projects.
@@ -144,10 +160,10 @@ impl World {
             (x >> 33) % below
         };
         let query = |_| {
-            let project = draw(PROJECTS);
+            let project = draw(self.size.projects);
             let user = match draw(2) {
-                0 => draw(USERS),
-                _ => (project % TEAMS * 20 + draw(20)) % USERS,
+                0 => draw(self.size.users),
+                _ => (project % self.size.teams * 20 + draw(20)) % self.size.users,
             };
             Query {
                 user: UserId(user + 1),

@@ -44,7 +44,7 @@ fn person(n: u8) -> &'static str {
 fn attempt(cx: &mut Acting, action: Action, Deed { on, with, .. }: Deed) -> Result<bool> {
     let project = WORLD.projects[usize::from(on) % WORLD.projects.len()].0.as_str();
     let org_role = OrgRole::ALL[usize::from(with) % 3];
-    let team_role = TeamRole::HUMAN[usize::from(with) % 3];
+    let team_role = TeamRole::HUMAN[usize::from(with) % 3].as_str();
     match action {
         Action::UserCreate => {
             users::create(cx, &NewUser { email: format!("new{with}@example.com"), ..NewUser::default() }).map(drop)
@@ -64,7 +64,7 @@ fn attempt(cx: &mut Acting, action: Action, Deed { on, with, .. }: Deed) -> Resu
         Action::TeamInviteUser => teams::invite(cx, "acme", person(with), team_role).map(drop),
         Action::TeamUninvite => teams::remove_member(cx, "acme", person(with)),
         Action::TeamUpdateMember => {
-            teams::set_role(cx, "acme", person(with), TeamRole::HUMAN[usize::from(on) % 3]).map(drop)
+            teams::set_role(cx, "acme", person(with), TeamRole::HUMAN[usize::from(on) % 3].as_str()).map(drop)
         }
         Action::TeamCreateService => teams::create_service(cx, "acme", "another").map(drop),
         Action::ProjectCreate => {

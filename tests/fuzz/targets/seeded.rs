@@ -9,7 +9,7 @@ use bailiwick::crypto::Random;
 use bailiwick::error::Result;
 use bailiwick::model::audit::Origin;
 use bailiwick::model::project::Visibility;
-use bailiwick::model::role::{OrgRole, TeamRole};
+use bailiwick::model::role::OrgRole;
 use bailiwick::model::{ProjectId, TeamId, UserId};
 use bailiwick::ops::credentials::{self, FreshKey, NewKey};
 use bailiwick::ops::projects::{self, NewProject};
@@ -153,8 +153,8 @@ async fn make(app: &App) -> Seeded {
     }
     let root = caller(people[0].1);
     let team = app.act(&root, |cx| teams::create(cx, "acme", None)).await.unwrap().id;
-    app.act(&root, |cx| teams::invite(cx, "acme", "mia", TeamRole::Member)).await.unwrap();
-    app.act(&root, |cx| teams::invite(cx, "acme", INVITED, TeamRole::Admin)).await.unwrap();
+    app.act(&root, |cx| teams::invite(cx, "acme", "mia", "member")).await.unwrap();
+    app.act(&root, |cx| teams::invite(cx, "acme", INVITED, "admin")).await.unwrap();
     let service = app.act(&root, |cx| teams::create_service(cx, "acme", "nightly")).await.unwrap();
     people.push((service.username, service.id));
     let mut made = vec![];
