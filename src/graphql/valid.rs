@@ -1,5 +1,5 @@
 //! Validation that is not done twice: a document that was found valid is not checked again with variables of the same shape,
-//! which is what the checks look at. It took half the processor time of a `createUser`, its transaction included.
+//! which is what the checks look at: two dozen rules walk a document at every request otherwise.
 //! What is valid is the library's to say; bounds hold as before, since nothing that failed is remembered.
 
 use super::scan;

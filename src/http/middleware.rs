@@ -34,8 +34,7 @@ impl fmt::Display for RequestId {
 }
 
 impl RequestId {
-    /// What `Display` writes, for the header of every answer; without the machinery of formatting, which takes longer than
-    /// all other headers together.
+    /// What `Display` writes, for the header of every answer, without the machinery of formatting.
     fn header(self) -> HeaderValue {
         let digit = |n: u64| b"0123456789abcdef"[(n & 15) as usize];
         let mut text = [b'-'; 8 + 1 + 16];
