@@ -6,10 +6,13 @@
 //! The wandb client takes 200 without `errors` for success, repeats 409, 429 and 5xx for a minute and more, and shows the
 //! sentence verbatim only when the status is an error. So every refusal is 400, 401, 403 or 404 with `errors`.
 
+mod access;
+mod access_changes;
 mod mutation;
 mod people;
 mod projects;
 mod query;
+mod roles;
 mod scan;
 mod teams;
 mod types;
@@ -19,9 +22,11 @@ mod valid;
 use crate::app::App;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
+use access::AccessQueries;
+use access_changes::AccessChanges;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use async_graphql::{EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables};
+use async_graphql::{EmptySubscription, MergedObject, Request, Response, SDLExportOptions, Schema, Variables};
 use mutation::Mutation;
 use query::Query;
 use serde::Deserialize;
@@ -32,7 +37,17 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/graphql").route(web::post().to(post)));
 }
 
-type Whole = Schema<Query, Mutation, EmptySubscription>;
+/// What can be asked.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+struct Questions(Query, AccessQueries);
+
+/// What can be changed.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+struct Changes(Mutation, AccessChanges);
+
+type Whole = Schema<Questions, Changes, EmptySubscription>;
 
 /// How deep selections nest; introspection by the usual tools goes to 13.
 const DEPTH_MAX: usize = 20;
@@ -41,7 +56,7 @@ const WEIGHT_MAX: usize = 10_000;
 
 /// Built at the first request, once.
 static SCHEMA: LazyLock<Whole> = LazyLock::new(|| {
-    Schema::build(Query, Mutation, EmptySubscription)
+    Schema::build(Questions::default(), Changes::default(), EmptySubscription)
         .limit_depth(DEPTH_MAX)
         .limit_complexity(WEIGHT_MAX)
         .limit_directives(20)

@@ -15,13 +15,14 @@ use crate::ops::users::NewUser;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 /// What can be changed.
+#[derive(Default)]
 pub struct Mutation;
 
 /// What one mutation weighs among the request's bounds: a request makes fifty changes at most.
-const HEAVY: usize = 200;
+pub const HEAVY: usize = 200;
 
 /// What can be changed.
-#[Object]
+#[Object(name = "Administration")]
 impl Mutation {
     /// Creates a person in the organization. For organization admins.
     #[graphql(complexity = "HEAVY + child_complexity")]
@@ -76,7 +77,7 @@ impl Mutation {
         // Whoever has only the key itself at hand means the same one.
         let id = credential::key_id(&input.id).unwrap_or(&input.id).to_owned();
         app.act(who, move |cx| ops::credentials::revoke(cx, &id)).await.map_err(shown)?;
-        Ok(Some(SuccessPayload { success: true }))
+        Ok(Some(SuccessPayload::done()))
     }
 
     /// Creates a team. Its first admin is the person named, else the caller.
@@ -113,7 +114,7 @@ impl Mutation {
         let team = input.entity_name.ok_or_else(|| missing("Name the team in entityName."))?;
         let id = input.id.ok_or_else(|| missing("Give the id of the member or the invitation."))?;
         app.act(who, move |cx| ops::lookup::remove_member(cx, &team, &id)).await.map_err(shown)?;
-        Ok(Some(SuccessPayload { success: true }))
+        Ok(Some(SuccessPayload::done()))
     }
 
     /// Creates a service account of a team, with a first API key. `apiKey` in the team's member list shows the key to the
@@ -140,7 +141,8 @@ impl Mutation {
         Ok(Some(CreateServiceAccountPayload { user: Some(User::whole(user)) }))
     }
 
-    /// Creates a project, or edits the one of that name or id: its visibility and its description.
+    /// Creates a project, or edits the one of that name or id: its visibility and its description. People are invited to a new
+    /// restricted one by `userIds`.
     #[graphql(complexity = "HEAVY + child_complexity")]
     async fn upsert_model(&self, cx: &Context<'_>, input: UpsertModelInput) -> Result<Option<UpsertModelPayload>> {
         let (app, who) = of(cx);
@@ -150,6 +152,7 @@ impl Mutation {
             name: input.name.unwrap_or_default(),
             visibility,
             description: input.description,
+            members: users(input.user_ids).map_err(shown)?,
         };
         let id = match input.id {
             Some(id) => Some(project_id(&id).map_err(shown)?),
@@ -176,7 +179,7 @@ impl Mutation {
         let (app, who) = of(cx);
         let id = project_id(&input.id).map_err(shown)?;
         app.act(who, move |cx| ops::lookup::delete_project(cx, id)).await.map_err(shown)?;
-        Ok(Some(SuccessPayload { success: true }))
+        Ok(Some(SuccessPayload::done()))
     }
 
     /// Invites members of the team to a restricted project.
@@ -189,7 +192,7 @@ impl Mutation {
         let (project, users) = members(&input.project_id, input.user_ids, input.team_ids).map_err(shown)?;
         let (app, who) = of(cx);
         app.act(who, move |cx| ops::lookup::set_project_members(cx, project, &users, true)).await.map_err(shown)?;
-        Ok(Some(SuccessPayload { success: true }))
+        Ok(Some(SuccessPayload::done()))
     }
 
     /// Takes people out of a restricted project.
@@ -202,18 +205,19 @@ impl Mutation {
         let (project, users) = members(&input.project_id, input.user_ids, input.team_ids).map_err(shown)?;
         let (app, who) = of(cx);
         app.act(who, move |cx| ops::lookup::set_project_members(cx, project, &users, false)).await.map_err(shown)?;
-        Ok(Some(SuccessPayload { success: true }))
+        Ok(Some(SuccessPayload::done()))
     }
 }
 
-/// The four words of `access`, and nothing else.
+/// The words of `access`: the client's, and the documents'.
 fn access(text: &str) -> Outcome<Visibility> {
-    Visibility::ALL.into_iter().find(|v| v.access() == text).ok_or_else(|| {
+    Visibility::parse(text).map_err(|_| {
         Error::invalid("access is USER_WRITE (open), USER_READ (public), PRIVATE (the team) or RESTRICTED.")
     })
 }
 
-fn project_id(id: &str) -> Outcome<ProjectId> {
+/// The project that an id on the wire means.
+pub fn project_id(id: &str) -> Outcome<ProjectId> {
     ProjectId::from_global(id).ok_or_else(|| Error::not_found("There is no such project, or you may not see it."))
 }
 
@@ -222,15 +226,18 @@ fn members(project: &str, users: Option<Vec<ID>>, teams: Option<Vec<ID>>) -> Out
     if teams.is_some_and(|teams| !teams.is_empty()) {
         return Err(Error::invalid("A team cannot be in a project. Name its members in userIds."));
     }
-    let users = users.unwrap_or_default();
+    let users = self::users(users)?;
     if users.is_empty() {
         return Err(Error::invalid("Name at least one person in userIds."));
     }
+    Ok((project, users))
+}
+
+fn users(ids: Option<Vec<ID>>) -> Outcome<Vec<UserId>> {
     // The wandb client sends the number alone where it has taken the id apart.
     let read = |id: &ID| UserId::from_global(id).or_else(|| id.parse().ok().map(UserId));
-    let users =
-        users.iter().map(|id| read(id).ok_or_else(|| Error::invalid("One of userIds is not the id of a person.")));
-    Ok((project, users.collect::<Outcome<_>>()?))
+    let not_one = || Error::invalid("One of userIds is not the id of a person.");
+    ids.unwrap_or_default().iter().map(|id| read(id).ok_or_else(not_one)).collect()
 }
 
 /// Of `createUser`.
@@ -285,6 +292,13 @@ pub struct SuccessPayload {
     success: bool,
 }
 
+impl SuccessPayload {
+    /// It was done.
+    pub fn done() -> Self {
+        SuccessPayload { success: true }
+    }
+}
+
 /// Of `createTeam`.
 #[derive(InputObject)]
 pub struct CreateTeamInput {
@@ -312,7 +326,7 @@ pub struct CreateInviteInput {
     username: Option<String>,
     /// Whether as an admin of the team.
     admin: Option<bool>,
-    /// `admin`, `member` or `viewer`; goes before `admin`.
+    /// `admin`, `member`, `viewer`, or a custom role by its exact name; goes before `admin`.
     role: Option<String>,
 }
 
@@ -359,9 +373,11 @@ pub struct UpsertModelInput {
     entity_name: Option<String>,
     /// One line for people: unchanged when absent.
     description: Option<String>,
-    /// `USER_WRITE` (open), `USER_READ` (public), `PRIVATE` (the team) or `RESTRICTED` (invited members). When absent it stays;
-    /// a new project is then `PRIVATE`.
+    /// `USER_WRITE` (open), `USER_READ` (public), `PRIVATE` (the team) or `RESTRICTED` (invited members); `open`, `public`,
+    /// `team` and `restricted` mean the same. When absent it stays; a new project is then `PRIVATE`.
     access: Option<String>,
+    /// Whom to invite to a new restricted project: ids of members of its team.
+    user_ids: Option<Vec<ID>>,
     /// Taken and ignored.
     framework: Option<String>,
     /// Taken and ignored.

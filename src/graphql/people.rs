@@ -1,7 +1,9 @@
 //! People and service accounts, their keys, and the organization they belong to.
 
+use super::access::{SeatCounts, UserReach};
+use super::roles::Role;
 use super::teams::{Entity, TeamConnection, TeamEdge};
-use super::types::{DateTime, Json, PageInfo, of, shown};
+use super::types::{DateTime, Json, PageInfo, of, page, shown};
 use crate::model::credential::ApiKey;
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
@@ -67,6 +69,16 @@ impl User {
         self.if_whole(|u| u.orgs.first().map(|m| m.role.as_str())).flatten()
     }
 
+    /// The Models seat: `full`, `viewer` or `none`. A service account takes none: null.
+    async fn models_seat(&self) -> Option<&str> {
+        self.if_whole(|u| u.orgs.first().filter(|_| !u.is_service()).map(|m| m.models.as_str())).flatten()
+    }
+
+    /// The Weave access: `full`, `viewer` or `none`. A service account takes none: null.
+    async fn weave_role(&self) -> Option<&str> {
+        self.if_whole(|u| u.orgs.first().filter(|_| !u.is_service()).map(|m| m.weave.as_str())).flatten()
+    }
+
     /// `MEMBER` for a person, `SERVICE` for a service account.
     async fn account_type(&self) -> &str {
         if self.user.is_service() { "SERVICE" } else { "MEMBER" }
@@ -123,6 +135,22 @@ impl User {
         let teams = app.ask(who, |cx| ops::teams::of(cx, self.user.id)).map_err(shown)?;
         let edges = teams.into_iter().map(|(team, _)| TeamEdge::new(Entity::team(team))).collect();
         Ok(Some(TeamConnection { edges, page_info: PageInfo::default() }))
+    }
+
+    /// The projects it reaches, each with the rule that opens it.
+    #[graphql(complexity = "50 * child_complexity")]
+    async fn reaches(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "How many projects at most; 100 by default, up to 1,000.")] first: Option<i32>,
+    ) -> Result<Option<UserReach>> {
+        if !self.whole {
+            return Ok(None);
+        }
+        let (app, who) = of(cx);
+        let (first, _) = page(first, None, 100).map_err(shown)?;
+        let found = app.ask(who, |cx| ops::reach::of_user(cx, &self.user, first)).map_err(shown)?;
+        Ok(Some(UserReach::new(found)))
     }
 
     /// The organizations it belongs to, as far as the asker shares them.
@@ -242,6 +270,38 @@ impl Organization {
     /// The organization as the wandb client wants to see it too: an entity, though one without projects.
     async fn org_entity(&self) -> Option<Entity> {
         Some(Entity::org(self.0.clone()))
+    }
+
+    /// Whether no team may have new open or public projects, whatever its own switch says.
+    async fn private_projects(&self) -> bool {
+        self.0.private_projects
+    }
+
+    /// Whether only admins invite to teams, whatever a team's own switch says.
+    async fn admins_invite(&self) -> bool {
+        self.0.admins_invite
+    }
+
+    /// The custom roles, by name.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn roles(&self, cx: &Context<'_>) -> Result<Vec<Role>> {
+        let (app, who) = of(cx);
+        let roles = app.ask(who, |cx| ops::roles::list(cx)).map_err(shown)?;
+        Ok(roles.into_iter().map(Role).collect())
+    }
+
+    /// How many people have which seat, for organization admins.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn seats(&self, cx: &Context<'_>) -> Result<Option<SeatCounts>> {
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::settings::seats(cx)).map(|counts| Some(counts.into())).map_err(shown)
+    }
+
+    /// Who gets the bills, for organization admins; null for nobody. It gives no right.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn billing_admin(&self, cx: &Context<'_>) -> Result<Option<User>> {
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::settings::billing_admin(cx)).map(|user| user.map(User::whole)).map_err(shown)
     }
 
     /// Always null: this organization is not one of CoreWeave's.

@@ -1,5 +1,6 @@
 //! Projects.
 
+use super::access::ProjectReach;
 use super::people::User;
 use super::types::{DateTime, JsonString, PageInfo, of, shown};
 use crate::model::project::Project as Record;
@@ -80,6 +81,22 @@ impl Project {
         let (app, who) = of(cx);
         let owner = app.ask(who, |cx| ops::lookup::owner(cx, &self.project)).map_err(shown)?;
         Ok(owner.map(|(user, whole)| User::seen(user, whole)))
+    }
+
+    /// Whether the owner still is in the project's team. Where not, an admin of the team should choose another.
+    async fn owner_in_team(&self, cx: &Context<'_>) -> Result<Option<bool>> {
+        let (app, who) = of(cx);
+        let owner = app.ask(who, |cx| ops::project_members::owner(cx, &self.project)).map_err(shown)?;
+        Ok(owner.map(|(_, present)| present))
+    }
+
+    /// Who can reach it and through what: the members of its team, each with how they stand to it. People outside are all
+    /// alike; `access` says what is open to them. For those who may see the team.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn reached_by(&self, cx: &Context<'_>) -> Result<Option<Vec<ProjectReach>>> {
+        let (app, who) = of(cx);
+        let found = app.ask(who, |cx| ops::reach::of_project(cx, &self.project, None)).map_err(shown)?;
+        Ok(Some(found.into_iter().map(ProjectReach::from).collect()))
     }
 
     /// The people and service accounts that a team or restricted project counts as its own: all of the team, or those

@@ -13,10 +13,11 @@ use crate::store::{Cursor, MAX_PAGE, Range};
 use async_graphql::{Context, Name, Object, Result, SimpleObject, Value};
 
 /// What can be asked.
+#[derive(Default)]
 pub struct Query;
 
 /// What can be asked.
-#[Object]
+#[Object(name = "Directory")]
 impl Query {
     /// Whoever the credential belongs to.
     #[graphql(complexity = "20 + child_complexity")]

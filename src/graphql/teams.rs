@@ -114,9 +114,25 @@ impl Entity {
         false
     }
 
-    /// Always false: members choose the visibility of each project.
-    async fn private_only(&self) -> bool {
-        false
+    /// Whether new projects cannot be open or public, by the team's switch or the organization's.
+    async fn private_only(&self, cx: &Context<'_>) -> Result<bool> {
+        let Some(team) = self.as_team() else { return Ok(false) };
+        if team.private_projects {
+            return Ok(true);
+        }
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::settings::org(cx)).map(|org| org.private_projects).map_err(shown)
+    }
+
+    /// The team's switch: whether its future projects are private. Null for what is no team.
+    async fn private_projects(&self) -> Option<bool> {
+        self.as_team().map(|t| t.private_projects)
+    }
+
+    /// The team's switch: whether every member may invite, where the organization does not keep that to admins. Null for
+    /// what is no team.
+    async fn members_invite(&self) -> Option<bool> {
+        self.as_team().map(|t| t.members_invite)
     }
 
     /// Always 0: files are not counted by team.
@@ -214,9 +230,11 @@ impl Member {
         self.team_role() == TeamRole::Admin
     }
 
-    /// The role in the team: `admin`, `member`, `viewer` or `service`.
+    /// The role in the team: `admin`, `member`, `viewer`, `service`, or a custom role's name.
     async fn role(&self) -> &str {
-        self.team_role().as_str()
+        match &self.0 {
+            Row::User { held, .. } | Row::Invited(_, held) => held.label(),
+        }
     }
 
     /// Whether it is an invitation that waits for its account.

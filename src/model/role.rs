@@ -213,6 +213,18 @@ pub enum Level {
     Project,
 }
 
+impl Level {
+    /// The word in the API and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Org => "organization",
+            Level::User => "user",
+            Level::Entity => "team",
+            Level::Project => "project",
+        }
+    }
+}
+
 macro_rules! actions {
     ($($name:ident $text:literal $level:ident $effect:ident [$($org:ident)*] [$($team:ident)*] $doc:literal;)*) => {
         /// Everything that can be asked of the access decision, `object:operation` each.

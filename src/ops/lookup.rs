@@ -5,12 +5,12 @@
 use super::{Acting, Cx, absent, or_absent, project_members, projects, teams, users};
 use crate::error::{Error, Kind, Result};
 use crate::model::name;
-use crate::model::project::{Project, Visibility};
+use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::Action;
 use crate::model::team::Team;
-use crate::model::user::{Status, User};
+use crate::model::user::User;
 use crate::model::{Entity, InviteId, ProjectId, UserId};
-use crate::policy::Resource;
+use crate::policy::{Held, Resource};
 use crate::store::{Cursor, Listed, Range, Read, schema};
 
 /// What a path begins with.
@@ -157,21 +157,31 @@ pub struct Upsert {
     pub visibility: Option<Visibility>,
     /// One line for people: unchanged when absent.
     pub description: Option<String>,
+    /// Members of the team to invite to a new restricted one.
+    pub members: Vec<UserId>,
 }
 
 /// Creates a project, or edits the one of that name; says whether it was created. One that the asker may not see counts as
 /// not there: whoever may create projects beside it learns that the name is taken, others nothing.
 pub fn upsert_project(cx: &mut Acting, asked: &Upsert) -> Result<(Project, bool)> {
-    let (_, entity) = projects::entity_or_default(cx, asked.entity.as_deref())?;
-    match edit_project(cx, &entity, asked) {
+    let (place, entity) = projects::entity_or_default(cx, asked.entity.as_deref())?;
+    let edited = edit_project(cx, &entity, asked);
+    if edited.is_ok() && !asked.members.is_empty() {
+        return Err(Error::invalid("The project exists already; people are invited to it by createProjectMembers."));
+    }
+    if !asked.members.is_empty() && asked.visibility != Some(Visibility::Restricted) {
+        return Err(Error::invalid("Only a restricted project has invited members."));
+    }
+    match edited {
         Err(error) if error.kind() == Kind::NotFound => {}
         edited => return edited.map(|project| (project, false)),
     }
+    let members = asked.members.iter().map(|id| username(cx, place, *id)).collect::<Result<_>>()?;
     let new = projects::NewProject {
         entity: Some(asked.entity.clone().filter(|typed| !typed.is_empty()).unwrap_or(entity)),
         name: asked.name.clone(),
         visibility: asked.visibility,
-        members: vec![],
+        members,
     };
     let typed = asked.entity.as_deref().unwrap_or_default();
     let mut project = or_absent(projects::create(cx, &new), "team", typed)?;
@@ -198,9 +208,9 @@ fn edit_project(cx: &mut Acting, entity: &str, asked: &Upsert) -> Result<Project
 
 /// The entity and name of a project by id, for a use-case that checks the asker's rights and whose refusals pass through
 /// [`unnamed`].
-fn path_of(cx: &Acting, id: ProjectId) -> Result<(String, String)> {
+fn path_of(cx: &Acting, id: ProjectId) -> Result<(String, Project)> {
     let project = cx.view().get(&schema::PROJECTS, &id)?.ok_or_else(no_project)?;
-    Ok((projects::entity_name(cx.view(), project.entity)?, project.name))
+    Ok((projects::entity_name(cx.view(), project.entity)?, project))
 }
 
 fn no_project() -> Error {
@@ -214,28 +224,48 @@ fn unnamed<T>(result: Result<T>) -> Result<T> {
 
 /// Edits the project with this id.
 pub fn edit_project_by_id(cx: &mut Acting, id: ProjectId, asked: &Upsert) -> Result<Project> {
-    let (entity, name) = path_of(cx, id)?;
-    unnamed(edit_project(cx, &entity, &Upsert { name, ..asked.clone() }))
+    let (entity, project) = path_of(cx, id)?;
+    unnamed(edit_project(cx, &entity, &Upsert { name: project.name, ..asked.clone() }))
 }
 
 /// Invites people to the restricted project with this id, or takes them out of it.
 pub fn set_project_members(cx: &mut Acting, id: ProjectId, who: &[UserId], inside: bool) -> Result<()> {
     let (entity, project) = path_of(cx, id)?;
     for id in who {
-        let name = username(cx, *id)?;
+        let name = username(cx, project.entity, *id)?;
         unnamed(if inside {
-            project_members::add(cx, &entity, &project, &name)
+            project_members::add(cx, &entity, &project.name, &name)
         } else {
-            project_members::remove(cx, &entity, &project, &name)
+            project_members::remove(cx, &entity, &project.name, &name)
         })?;
     }
     Ok(())
 }
 
+/// Gives a member of the project with this id a role of their own in it.
+pub fn set_project_role(cx: &mut Acting, id: ProjectId, who: UserId, role: &str) -> Result<ProjectMember> {
+    let (entity, project) = path_of(cx, id)?;
+    let name = username(cx, project.entity, who)?;
+    unnamed(project_members::set_role(cx, &entity, &project.name, &name, role))
+}
+
+/// Gives the project with this id another owner.
+pub fn set_project_owner(cx: &mut Acting, id: ProjectId, who: UserId) -> Result<Project> {
+    let (entity, project) = path_of(cx, id)?;
+    let name = username(cx, project.entity, who)?;
+    unnamed(project_members::set_owner(cx, &entity, &project.name, &name))
+}
+
+/// Changes the role of the member with this id in a team.
+pub fn set_team_role(cx: &mut Acting, team: &str, who: UserId, role: &str) -> Result<Held> {
+    let name = member_name(cx, team, who)?;
+    teams::set_role(cx, team, &name, role)
+}
+
 /// Deletes the project with this id.
 pub fn delete_project(cx: &mut Acting, id: ProjectId) -> Result<()> {
-    let (entity, name) = path_of(cx, id)?;
-    unnamed(projects::delete(cx, &entity, &name))
+    let (entity, project) = path_of(cx, id)?;
+    unnamed(projects::delete(cx, &entity, &project.name))
 }
 
 /// Takes the member or the pending invitation with this id, as the member list gives it, out of a team.
@@ -244,16 +274,28 @@ pub fn remove_member(cx: &mut Acting, team: &str, id: &str) -> Result<()> {
         return teams::withdraw(cx, team, invite);
     }
     let name = match UserId::from_global(id) {
-        Some(user) => username(cx, user)?,
+        Some(user) => member_name(cx, team, user)?,
         None => format!("id:{id}"),
     };
     teams::remove_member(cx, team, &name)
 }
 
-/// The username of an id; where there is none, a text that nobody can have as a name, so that the use-case asked next says
-/// what it says of any unknown person, after it has checked the asker's rights.
-fn username(cx: &Acting, id: UserId) -> Result<String> {
-    // A tombstone's name may be somebody else's by now.
-    let living = cx.view().get(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted);
-    Ok(living.map_or_else(|| id.to_string(), |u| u.username))
+/// The username of somebody in a team, or in their own namespace, by id; for anybody else a text that nobody can have as a
+/// name, so that the use-case asked next says what it says of any unknown person, after it has checked the asker's rights:
+/// whoever counts through the ids learns no names.
+fn username(cx: &Acting, entity: Entity, id: UserId) -> Result<String> {
+    let inside = match entity {
+        Entity::Team(team) => cx.view().get(&schema::MEMBERSHIPS, &(team, id))?.is_some(),
+        Entity::Person(owner) => owner == id,
+    };
+    let user = if inside { cx.view().get(&schema::USERS, &id)? } else { None };
+    Ok(user.map_or_else(|| id.to_string(), |u| u.username))
+}
+
+/// [`username`] in the team of this name.
+fn member_name(cx: &Acting, team: &str, id: UserId) -> Result<String> {
+    match teams::by_name(cx.view(), team)? {
+        Some(team) => username(cx, Entity::Team(team.id), id),
+        None => Ok(id.to_string()),
+    }
 }

@@ -166,6 +166,12 @@ pub fn list<V: Read>(cx: &Cx<V>) -> Result<Vec<CustomRole>> {
     cx.view().all_by(&schema::ROLE_BY_NAME, &(org,))
 }
 
+/// Everything that can be decided about, for those who may see the roles.
+pub fn catalogue<V: Read>(cx: &Cx<V>) -> Result<&'static [Action]> {
+    let _grant = cx.allow(Action::RoleRead, Resource::Org(cx.org()?))?;
+    Ok(Action::ALL)
+}
+
 /// A custom role by id.
 pub fn get<V: Read>(cx: &Cx<V>, id: RoleId) -> Result<CustomRole> {
     let org = cx.org()?;

@@ -1,0 +1,384 @@
+//! What can be changed about access: custom roles, team and project roles, owners, seats, the switches of teams and of the
+//! organization, and joining.
+
+use super::mutation::{HEAVY, SuccessPayload, project_id};
+use super::people::{Organization, User};
+use super::projects::Project;
+use super::roles::Role;
+use super::teams::Entity;
+use super::types::{of, shown};
+use crate::error::{Error, Result as Outcome};
+use crate::model::role::Seat;
+use crate::model::{RoleId, UserId};
+use crate::ops;
+use crate::ops::roles::{NewRole, RoleChange};
+use crate::ops::settings::OrgChange;
+use crate::ops::teams::{Invited, TeamChange};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+
+/// What can be changed about access.
+#[derive(Default)]
+pub struct AccessChanges;
+
+/// What can be changed about access.
+#[Object]
+impl AccessChanges {
+    /// Defines a custom role. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn create_role(&self, cx: &Context<'_>, input: CreateRoleInput) -> Result<Option<RolePayload>> {
+        let (app, who) = of(cx);
+        let new = NewRole {
+            name: input.name,
+            description: input.description.unwrap_or_default(),
+            inherits: input.inherited_from,
+            permissions: input.permissions.unwrap_or_default(),
+        };
+        let role = app.act(who, move |cx| ops::roles::create(cx, &new)).await.map_err(shown)?;
+        Ok(Some(RolePayload { role: Some(Role(role)) }))
+    }
+
+    /// Changes a custom role; what is absent stays. Its holders feel it at their next request. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_role(&self, cx: &Context<'_>, input: UpdateRoleInput) -> Result<Option<RolePayload>> {
+        let (app, who) = of(cx);
+        let id = role_id(&input.id).map_err(shown)?;
+        let change = RoleChange {
+            name: input.name,
+            description: input.description,
+            inherits: input.inherited_from,
+            permissions: input.permissions,
+            add: input.add_permissions.unwrap_or_default(),
+            remove: input.remove_permissions.unwrap_or_default(),
+        };
+        let role = app.act(who, move |cx| ops::roles::update(cx, id, &change)).await.map_err(shown)?;
+        Ok(Some(RolePayload { role: Some(Role(role)) }))
+    }
+
+    /// Deletes a custom role. Whoever holds it gets the role it inherited from. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn delete_role(&self, cx: &Context<'_>, input: DeleteRoleInput) -> Result<Option<SuccessPayload>> {
+        let (app, who) = of(cx);
+        let id = role_id(&input.id).map_err(shown)?;
+        app.act(who, move |cx| ops::roles::delete(cx, id)).await.map_err(shown)?;
+        Ok(Some(SuccessPayload::done()))
+    }
+
+    /// Changes the role of somebody in a team. Nobody gives or takes a role that holds what they lack there themselves.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_team_member(
+        &self,
+        cx: &Context<'_>,
+        input: UpdateTeamMemberInput,
+    ) -> Result<Option<UpdateTeamMemberPayload>> {
+        let (app, who) = of(cx);
+        let user = user_id(&input.user_id).map_err(shown)?;
+        let held = app
+            .act(who, move |cx| ops::lookup::set_team_role(cx, &input.entity_name, user, &input.role))
+            .await
+            .map_err(shown)?;
+        Ok(Some(UpdateTeamMemberPayload { success: true, role: held.label().to_owned() }))
+    }
+
+    /// Gives a member of the team a role of their own in a team or restricted project. The team role itself, or `inherit`,
+    /// lets it follow that one again.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_project_member(
+        &self,
+        cx: &Context<'_>,
+        input: UpdateProjectMemberInput,
+    ) -> Result<Option<UpdateProjectMemberPayload>> {
+        let (app, who) = of(cx);
+        let (project, user) = pair(&input.project_id, &input.user_id).map_err(shown)?;
+        let row = app
+            .act(who, move |cx| ops::lookup::set_project_role(cx, project, user, &input.user_project_role))
+            .await
+            .map_err(shown)?;
+        Ok(Some(UpdateProjectMemberPayload { success: true, differs: row.role.is_some() }))
+    }
+
+    /// Gives a project another owner: a person of its team.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_project_owner(
+        &self,
+        cx: &Context<'_>,
+        input: UpdateProjectOwnerInput,
+    ) -> Result<Option<ProjectPayload>> {
+        let (app, who) = of(cx);
+        let (project, user) = pair(&input.project_id, &input.user_id).map_err(shown)?;
+        let project = app.act(who, move |cx| ops::lookup::set_project_owner(cx, project, user)).await.map_err(shown)?;
+        Ok(Some(ProjectPayload { project: Some(Project::new(project, None)) }))
+    }
+
+    /// Lets an admin of the team join one of its restricted projects.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn join_project(&self, cx: &Context<'_>, input: JoinProjectInput) -> Result<Option<ProjectPayload>> {
+        let (app, who) = of(cx);
+        let project = app
+            .act(who, move |cx| {
+                ops::project_members::join(cx, &input.entity_name, &input.name)?;
+                ops::projects::get(cx, &input.entity_name, &input.name)
+            })
+            .await
+            .map_err(shown)?;
+        Ok(Some(ProjectPayload { project: Some(Project::new(project, None)) }))
+    }
+
+    /// Lets an organization admin join a team, which is audited.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn join_team(&self, cx: &Context<'_>, input: JoinTeamInput) -> Result<Option<UpdateTeamMemberPayload>> {
+        let (app, who) = of(cx);
+        let role = input.role.unwrap_or_else(|| "member".to_owned());
+        let invited = app
+            .act(who, move |cx| {
+                let me = ops::users::me(cx)?;
+                ops::teams::invite(cx, &input.entity_name, &me.username, &role)
+            })
+            .await
+            .map_err(shown)?;
+        let (Invited::Added(.., held) | Invited::Pending(_, held)) = invited;
+        Ok(Some(UpdateTeamMemberPayload { success: true, role: held.label().to_owned() }))
+    }
+
+    /// Changes a team's name, description and switches; what is absent stays. For its admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_team(&self, cx: &Context<'_>, input: UpdateTeamInput) -> Result<Option<EntityPayload>> {
+        let (app, who) = of(cx);
+        let change = TeamChange {
+            name: input.name,
+            description: input.description,
+            private_projects: input.private_projects,
+            members_invite: input.members_invite,
+        };
+        let team = app.act(who, move |cx| ops::teams::update(cx, &input.entity_name, &change)).await.map_err(shown)?;
+        Ok(Some(EntityPayload { entity: Some(Entity::team(team)) }))
+    }
+
+    /// Changes the organization's name, switches and billing administrator; what is absent stays. For its admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_organization(
+        &self,
+        cx: &Context<'_>,
+        input: UpdateOrganizationInput,
+    ) -> Result<Option<UpdateOrganizationPayload>> {
+        let (app, who) = of(cx);
+        let change = OrgChange {
+            name: input.name,
+            private_projects: input.private_projects,
+            admins_invite: input.admins_invite,
+            billing_admin: input.billing_admin,
+        };
+        let org = app.act(who, move |cx| ops::settings::update_org(cx, &change)).await.map_err(shown)?;
+        Ok(Some(UpdateOrganizationPayload { organization: Some(Organization(org)) }))
+    }
+
+    /// Changes somebody's seats; what is absent stays. Every team feels it at the next request. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn update_user_seats(
+        &self,
+        cx: &Context<'_>,
+        input: UpdateUserSeatsInput,
+    ) -> Result<Option<UpdateUserSeatsPayload>> {
+        let (app, who) = of(cx);
+        let seat = |typed: Option<String>| typed.as_deref().map(Seat::parse).transpose();
+        let models = seat(input.models_seat).map_err(shown)?;
+        let weave = seat(input.weave_role).map_err(shown)?;
+        let user =
+            app.act(who, move |cx| ops::users::set_seats(cx, &input.user_name, models, weave)).await.map_err(shown)?;
+        Ok(Some(UpdateUserSeatsPayload { user: Some(User::whole(user)) }))
+    }
+}
+
+fn role_id(id: &str) -> Outcome<RoleId> {
+    RoleId::from_global(id).ok_or_else(|| Error::not_found("There is no such role."))
+}
+
+fn user_id(id: &str) -> Outcome<UserId> {
+    // The wandb client sends the number alone where it has taken the id apart.
+    UserId::from_global(id)
+        .or_else(|| id.parse().ok().map(UserId))
+        .ok_or_else(|| Error::invalid("userId is not the id of a person."))
+}
+
+fn pair(project: &str, user: &str) -> Outcome<(crate::model::ProjectId, UserId)> {
+    Ok((project_id(project)?, user_id(user)?))
+}
+
+/// Of `createRole`.
+#[derive(InputObject)]
+pub struct CreateRoleInput {
+    /// The name, unique in the organization and not a predefined role's.
+    name: String,
+    /// One line for people.
+    description: Option<String>,
+    /// The predefined role whose permissions it has: `member` or `viewer`.
+    inherited_from: String,
+    /// What it adds: names of the catalogue that are `assignable`.
+    permissions: Option<Vec<String>>,
+}
+
+/// Of `updateRole`.
+#[derive(InputObject)]
+pub struct UpdateRoleInput {
+    /// The role's id.
+    id: String,
+    /// A new name.
+    name: Option<String>,
+    /// A new description.
+    description: Option<String>,
+    /// Another predefined role to inherit from: `member` or `viewer`.
+    inherited_from: Option<String>,
+    /// The whole of what it adds.
+    permissions: Option<Vec<String>>,
+    /// Permissions to add to what it adds.
+    add_permissions: Option<Vec<String>>,
+    /// Permissions to take from what it adds. What is inherited cannot be taken away.
+    remove_permissions: Option<Vec<String>>,
+}
+
+/// Of `deleteRole`.
+#[derive(InputObject)]
+pub struct DeleteRoleInput {
+    /// The role's id.
+    id: String,
+}
+
+/// Of `createRole` and `updateRole`.
+#[derive(SimpleObject)]
+pub struct RolePayload {
+    /// The role as it is now.
+    role: Option<Role>,
+}
+
+/// Of `updateTeamMember`.
+#[derive(InputObject)]
+pub struct UpdateTeamMemberInput {
+    /// The team.
+    entity_name: String,
+    /// The member's id, as the team's member list gives it.
+    user_id: ID,
+    /// `admin`, `member`, `viewer`, or a custom role by its exact name.
+    role: String,
+}
+
+/// Of `updateTeamMember` and `joinTeam`.
+#[derive(SimpleObject)]
+pub struct UpdateTeamMemberPayload {
+    /// Always true.
+    success: bool,
+    /// The role in the team now.
+    role: String,
+}
+
+/// Of `updateProjectMember`.
+#[derive(InputObject)]
+pub struct UpdateProjectMemberInput {
+    /// The project's id.
+    project_id: ID,
+    /// The member's id.
+    user_id: ID,
+    /// `admin`, `member`, `viewer`, a custom role by its exact name, or `inherit` for the team role.
+    user_project_role: String,
+}
+
+/// Of `updateProjectMember`.
+#[derive(SimpleObject)]
+pub struct UpdateProjectMemberPayload {
+    /// Always true.
+    success: bool,
+    /// Whether the role in the project differs from the team role now.
+    differs: bool,
+}
+
+/// Of `updateProjectOwner`.
+#[derive(InputObject)]
+pub struct UpdateProjectOwnerInput {
+    /// The project's id.
+    project_id: ID,
+    /// The new owner's id.
+    user_id: ID,
+}
+
+/// Of `updateProjectOwner` and `joinProject`.
+#[derive(SimpleObject)]
+pub struct ProjectPayload {
+    /// The project as it is now.
+    project: Option<Project>,
+}
+
+/// Of `joinProject`.
+#[derive(InputObject)]
+pub struct JoinProjectInput {
+    /// The team.
+    entity_name: String,
+    /// The project's name.
+    name: String,
+}
+
+/// Of `joinTeam`.
+#[derive(InputObject)]
+pub struct JoinTeamInput {
+    /// The team.
+    entity_name: String,
+    /// `admin`, `member`, `viewer`, or a custom role by its exact name; `member` when absent.
+    role: Option<String>,
+}
+
+/// Of `updateTeam`.
+#[derive(InputObject)]
+pub struct UpdateTeamInput {
+    /// The team.
+    entity_name: String,
+    /// A new name.
+    name: Option<String>,
+    /// A new description.
+    description: Option<String>,
+    /// Whether its future projects are private: no new open or public ones, and none becomes so.
+    private_projects: Option<bool>,
+    /// Whether every member may invite, not only admins.
+    members_invite: Option<bool>,
+}
+
+/// Of `updateTeam`.
+#[derive(SimpleObject)]
+pub struct EntityPayload {
+    /// The team as it is now.
+    entity: Option<Entity>,
+}
+
+/// Of `updateOrganization`.
+#[derive(InputObject)]
+pub struct UpdateOrganizationInput {
+    /// A new name.
+    name: Option<String>,
+    /// Whether no team may have new open or public projects, whatever its own switch says.
+    private_projects: Option<bool>,
+    /// Whether only admins invite to teams, whatever a team's own switch says.
+    admins_invite: Option<bool>,
+    /// Who gets the bills, by username or address; empty for nobody.
+    billing_admin: Option<String>,
+}
+
+/// Of `updateOrganization`.
+#[derive(SimpleObject)]
+pub struct UpdateOrganizationPayload {
+    /// The organization as it is now.
+    organization: Option<Organization>,
+}
+
+/// Of `updateUserSeats`.
+#[derive(InputObject)]
+pub struct UpdateUserSeatsInput {
+    /// A username or an address.
+    user_name: String,
+    /// The Models seat: `full`, `viewer` or `none`.
+    models_seat: Option<String>,
+    /// The Weave access: `full`, `viewer` or `none`.
+    weave_role: Option<String>,
+}
+
+/// Of `updateUserSeats`.
+#[derive(SimpleObject)]
+pub struct UpdateUserSeatsPayload {
+    /// The person as they are now.
+    user: Option<User>,
+}
