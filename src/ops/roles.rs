@@ -9,7 +9,7 @@ use crate::model::name;
 use crate::model::project::ProjectMember;
 use crate::model::role::{Action, CustomRole, TeamRole};
 use crate::model::team::{Invite, Membership};
-use crate::model::{OrgId, RoleId};
+use crate::model::{Entity, OrgId, RoleId};
 use crate::policy::{Held, Resource};
 use crate::store::{Range, Read, schema};
 
@@ -115,11 +115,31 @@ pub fn update(cx: &mut Acting, id: RoleId, change: &RoleChange) -> Result<Custom
     if changes.is_empty() {
         return Ok(role);
     }
+    if role.effective().any(|(action, _)| !before.effective().any(|(old, _)| old == action)) {
+        is_no_way_in(cx, id)?;
+    }
     role.version += 1;
     role.updated_at = cx.now();
     cx.put(&grant, &schema::ROLES, &role)?;
     cx.record_on(grant, target(&role), changes)?;
     Ok(role)
+}
+
+/// Widening a role that one holds oneself is as good as joining its team anew, where one does not give roles anyway.
+fn is_no_way_in(cx: &Acting, id: RoleId) -> Result<()> {
+    let Some(me) = cx.subject().user() else { return Ok(()) };
+    let own = super::project_members::of_user(cx.view(), me)?;
+    for membership in super::teams::of_user(cx.view(), me)? {
+        let team = Entity::Team(membership.team);
+        let mut holds = membership.role == TeamRole::Custom(id);
+        for row in own.iter().filter(|row| row.role == Some(TeamRole::Custom(id))) {
+            holds |= cx.view().get(&schema::PROJECTS, &row.project)?.is_some_and(|p| p.entity == team);
+        }
+        if holds && !Held::load(cx.view(), membership.role)?.holds(Action::TeamUpdateMember) {
+            let _may = cx.allow(Action::TeamJoin, Resource::Entity(team))?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes a custom role. Whoever holds it in a team or a project, or was promised it, gets the role it inherited from.

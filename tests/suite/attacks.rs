@@ -2,7 +2,7 @@
 //! client without credentials and a malicious web page. Each test is named after the symptom and carries the incident it
 //! is taken from; `permissions` holds the whole grid of who may what.
 //!
-//! `rights` (people who want more), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
+//! `rights` and `roles` (people who want more), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
 //! existence), `wire` (HTTP itself), `limits` (what eats the machine).
 
 mod credentials;
@@ -10,6 +10,7 @@ pub mod forms;
 mod leaks;
 mod limits;
 mod rights;
+mod roles;
 mod wire;
 
 use crate::harness::{Client, PATIENCE, Reply, Server};

@@ -4,6 +4,7 @@
 //!
 //! Cells: a status; `in` is an answer that sends on to `/login`. Forms are in `attacks::forms`, which refuses each of them.
 
+use crate::harness::access::role_id;
 use crate::harness::{Client, PASSWORD, Person, Reply, World, world::TEAM};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +12,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The columns, in order.
-const CAST: [&str; 9] =
-    ["anonymous", "admin", "team_admin", "member", "viewer", "outsider", "deactivated", "service", "read_only"];
+const CAST: [&str; 11] = [
+    "anonymous",
+    "admin",
+    "team_admin",
+    "member",
+    "viewer",
+    "custom",
+    "seat_viewer",
+    "outsider",
+    "deactivated",
+    "service",
+    "read_only",
+];
 
 /// Every route of the sources, as `METHOD /path/{part}`, with the addresses it is asked at. Forms have none.
 const ROUTES: &[(&str, &[&str])] = &[
@@ -193,6 +205,11 @@ fn queries() -> Vec<Operation> {
     let models = "query($e: String) { models(entityName: $e) { edges { node { name } } } }";
     let user = "query($u: String!) { user(userName: $u) { email apiKeys { edges { node { id } } } } }";
     let entity = "query($e: String!) { entity(name: $e) { id members { email } } }";
+    let reached =
+        "query($e: String, $p: String) { project(entityName: $e, name: $p) { reachedBy { user { username } } } }";
+    let reaches = "query($u: String!) { user(userName: $u) { reaches { projects { name } } } }";
+    let explain =
+        "query($s: String, $r: String) { explain(subject: $s, action: \"project:read\", resource: $r) { allowed } }";
     vec![
         operation("viewer", "", "{ viewer { id email } }", json!({})),
         operation("serverInfo", "", "{ serverInfo { __typename } }", json!({})),
@@ -222,6 +239,29 @@ fn queries() -> Vec<Operation> {
         operation("project", "open", project, json!({"e": TEAM, "p": "square"})),
         operation("project", "nothing", project, json!({"e": TEAM, "p": "nothing"})),
         operation("model", "team", "{ model(entityName: \"acme\", name: \"fusion\") { id } }", json!({})),
+        operation("permissions", "", "{ permissions { name } }", json!({})),
+        operation("organization", "roles", "{ organization(name: \"default\") { roles { name } } }", json!({})),
+        operation(
+            "organization",
+            "seats",
+            "{ organization(name: \"default\") { seats { models { full } } } }",
+            json!({}),
+        ),
+        operation(
+            "organization",
+            "billing admin",
+            "{ organization(name: \"default\") { billingAdmin { username } } }",
+            json!({}),
+        ),
+        operation("project", "who reaches a team one", reached, json!({"e": TEAM, "p": "fusion"})),
+        operation("project", "who reaches a restricted one", reached, json!({"e": TEAM, "p": "vault"})),
+        operation("project", "who reaches a public one", reached, json!({"e": TEAM, "p": "atlas"})),
+        operation("user", "what a member reaches", reaches, json!({"u": "mia"})),
+        operation("viewer", "what one reaches", "{ viewer { reaches { openBesides } } }", json!({})),
+        operation("explain", "oneself", explain, json!({"r": "acme/fusion"})),
+        operation("explain", "oneself, restricted", explain, json!({"r": "acme/vault"})),
+        operation("explain", "a member", explain, json!({"s": "mia", "r": "acme/fusion"})),
+        operation("explain", "nobody", explain, json!({"s": "nothing", "r": "acme/fusion"})),
     ]
 }
 
@@ -253,7 +293,14 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
     };
     let (gone, full, empty) = (id("gone", "PRIVATE"), id("full", "RESTRICTED"), id("empty", "RESTRICTED"));
     id("kept", "PRIVATE");
-    id("shut", "RESTRICTED");
+    let shut = id("shut", "RESTRICTED");
+    let lone = format!("lone-{who}");
+    world.admin.client.create_team(&lone, Some(&world.team_admin.username)).is(200);
+    let role = |name: &str| role_id(&world.admin.client.create_role(&format!("{name}-{who}"), "viewer", &[]));
+    let (edited, dropped) = (role("edited"), role("dropped"));
+    let shy = made("shy");
+    ta.invite(TEAM, &shy.username, false).is(200);
+    let shared = id("shared", "PRIVATE");
     let mia = json!([world.member.id]);
     let add = "mutation($p: ID!, $u: [ID!]) { createProjectMembers(input: {projectId: $p, userIds: $u}) { success } }";
     ta.data(add, json!({"p": full, "u": mia}));
@@ -318,6 +365,93 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
             "",
             "mutation($p: ID!, $u: [ID!]) { deleteProjectMembers(input: {projectId: $p, userIds: $u}) { success } }",
             json!({"p": full, "u": mia}),
+        ),
+        operation(
+            "createRole",
+            "",
+            "mutation($n: String!) { createRole(input: {name: $n, inheritedFrom: \"viewer\"}) { role { id } } }",
+            json!({"n": format!("made-{who}")}),
+        ),
+        operation(
+            "updateRole",
+            "",
+            "mutation($id: String!) { updateRole(input: {id: $id, addPermissions: [\"run:create\"]}) { role { id } } }",
+            json!({"id": edited}),
+        ),
+        operation(
+            "deleteRole",
+            "",
+            "mutation($id: String!) { deleteRole(input: {id: $id}) { success } }",
+            json!({"id": dropped}),
+        ),
+        operation(
+            "updateTeamMember",
+            "to view-only",
+            "mutation($u: ID!) {
+                updateTeamMember(input: {entityName: \"acme\", userId: $u, role: \"viewer\"}) { role } }",
+            json!({"u": shy.id}),
+        ),
+        operation(
+            "updateTeamMember",
+            "to admin",
+            "mutation($u: ID!) {
+                updateTeamMember(input: {entityName: \"acme\", userId: $u, role: \"admin\"}) { role } }",
+            json!({"u": shy.id}),
+        ),
+        operation(
+            "updateProjectMember",
+            "",
+            "mutation($p: ID!, $u: ID!) {
+                updateProjectMember(input: {projectId: $p, userId: $u, userProjectRole: \"viewer\"}) { success } }",
+            json!({"p": shared, "u": world.member.id}),
+        ),
+        operation(
+            "updateProjectOwner",
+            "",
+            "mutation($p: ID!, $u: ID!) { updateProjectOwner(input: {projectId: $p, userId: $u}) { project { id } } }",
+            json!({"p": shared, "u": world.team_admin.id}),
+        ),
+        operation(
+            "updateProjectOwner",
+            "of a restricted one",
+            "mutation($p: ID!, $u: ID!) { updateProjectOwner(input: {projectId: $p, userId: $u}) { project { id } } }",
+            json!({"p": shut, "u": world.team_admin.id}),
+        ),
+        operation(
+            "joinProject",
+            "one is in",
+            "mutation($n: String!) { joinProject(input: {entityName: \"acme\", name: $n}) { project { id } } }",
+            json!({"n": format!("empty-{who}")}),
+        ),
+        operation(
+            "joinTeam",
+            "",
+            "mutation($e: String!) { joinTeam(input: {entityName: $e}) { role } }",
+            json!({"e": lone}),
+        ),
+        operation(
+            "updateTeam",
+            "",
+            "mutation { updateTeam(input: {entityName: \"acme\", description: \"Fusion\"}) { entity { id } } }",
+            json!({}),
+        ),
+        operation(
+            "updateOrganization",
+            "",
+            "mutation { updateOrganization(input: {adminsInvite: false}) { organization { id } } }",
+            json!({}),
+        ),
+        operation(
+            "updateUserSeats",
+            "another's",
+            "mutation($u: String!) { updateUserSeats(input: {userName: $u, modelsSeat: \"viewer\"}) { user { id } } }",
+            json!({"u": joiner.username}),
+        ),
+        operation(
+            "updateUserSeats",
+            "a member's own",
+            "mutation { updateUserSeats(input: {userName: \"mia\", modelsSeat: \"full\"}) { user { id } } }",
+            json!({}),
         ),
         operation(
             "deleteModel",
@@ -393,12 +527,19 @@ fn who_may_what_is_the_reviewed_grid() {
     let dora = browser(&world, &world.deactivated);
     crate::harness::world::deactivate(&world.admin, &world.deactivated);
     let reader = read_only(&world, "root");
+    // A custom role with a little of everything that can be given, and somebody whose seats are for reading.
+    let more = ["team:update_member", "team:invite_user", "project:update", "project:update_member"];
+    world.admin.client.create_role("Steward", "member", &more).is(200);
+    let (cara, sven) = (world.teammate("cara", "Steward"), world.teammate("sven", "member"));
+    world.admin.client.set_seats("sven", Some("viewer"), Some("viewer")).is(200);
     let keys: BTreeMap<&str, Client> = BTreeMap::from([
         ("anonymous", world.anonymous.clone()),
         ("admin", world.admin.client.clone()),
         ("team_admin", world.team_admin.client.clone()),
         ("member", world.member.client.clone()),
         ("viewer", world.viewer.client.clone()),
+        ("custom", cara.client.clone()),
+        ("seat_viewer", sven.client.clone()),
         ("outsider", world.outsider.client.clone()),
         ("deactivated", world.deactivated.client.clone()),
         ("service", world.service.clone()),
@@ -411,6 +552,8 @@ fn who_may_what_is_the_reviewed_grid() {
         ("team_admin", browser(&world, &world.team_admin)),
         ("member", browser(&world, &world.member)),
         ("viewer", browser(&world, &world.viewer)),
+        ("custom", browser(&world, &cara)),
+        ("seat_viewer", browser(&world, &sven)),
         ("outsider", browser(&world, &world.outsider)),
         ("deactivated", dora),
         ("service", world.service.clone()),

@@ -141,7 +141,10 @@ fn f178_a_team_admin_gives_a_custom_role_and_its_permission_is_there() {
     world.agrees(&ben, "project:update", "acme/p", &describe("yes"), true);
     world.reads(&ben, "p", true);
     let chain = world.admin.client.explained("ben", "project:update", "acme/p");
-    assert!(chain["chain"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap().contains("Curator"), "{chain}");
+    assert!(
+        chain["chain"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap().contains("Curator"),
+        "{chain}"
+    );
     // What it does not add it does not have.
     let reply = ben.client.upsert_project(TEAM, "p", Some("USER_READ"));
     world.agrees(&ben, "project:update_visibility", "acme/p", &reply, false);
@@ -149,7 +152,10 @@ fn f178_a_team_admin_gives_a_custom_role_and_its_permission_is_there() {
     world.agrees(&ben, "project:update_owner", "acme/p", &reply, false);
     // Shown as what it is, in the team and in its definition; also on an invitation.
     let row = |who: &str| {
-        let data = world.team_admin.client.data("{ entity(name: \"acme\") { members { username email role pending } } }", json!({}));
+        let data = world
+            .team_admin
+            .client
+            .data("{ entity(name: \"acme\") { members { username email role pending } } }", json!({}));
         let rows = data["entity"]["members"].as_array().unwrap().clone();
         rows.into_iter().find(|m| m["username"] == who || m["email"] == who).unwrap()
     };
@@ -210,7 +216,8 @@ fn f179_a_role_that_makes_no_sense_is_refused_and_changes_nothing() {
     for name in ["", "   ", "admin", "Member", "VIEW-ONLY", "service", "Administrator", &"x".repeat(200), "a\u{0}b"] {
         root.create_role(name, "viewer", &[]).is(400).message();
     }
-    for permission in ["user:create", "role:update", "project:fly", "project:READ", "", "setting:update", "team:delete"] {
+    for permission in ["user:create", "role:update", "project:fly", "project:READ", "", "setting:update", "team:delete"]
+    {
         root.create_role("Odd", "viewer", &[permission]).is(400).message();
     }
     let role = role_id(&root.create_role("Curator", "member", &["project:update"]));
@@ -269,7 +276,8 @@ fn c94_a_viewer_of_the_organization_is_given_no_writing_role() {
         let reply = who.client.describe(TEAM, "p", "mine");
         world.agrees(who, "project:update", "acme/p", &reply, false);
         let data = world.admin.client.data("{ entity(name: \"acme\") { members { username role } } }", json!({}));
-        let row = data["entity"]["members"].as_array().unwrap().iter().find(|m| m["username"] == *who.username).cloned();
+        let row =
+            data["entity"]["members"].as_array().unwrap().iter().find(|m| m["username"] == *who.username).cloned();
         assert!(row.is_none_or(|m| m["role"] == "viewer"), "{data}");
     }
     // Somebody who becomes a viewer later keeps the word and loses the right, at once; and gets it back.
@@ -290,7 +298,7 @@ fn c94_a_viewer_of_the_organization_is_given_no_writing_role() {
 fn c38_a_custom_role_is_no_organization_role() {
     let world = World::new();
     world.admin.client.create_role("Curator", "member", &[]).is(200);
-    world.server.cli(&["user", "set-org-role", "mia", "Curator"]).failed(1);
+    world.server.cli(&["user", "set-org-role", "mia", "Curator"]).failed(2);
     let query = "mutation { createUser(input: {email: \"n@example.com\", orgRole: \"Curator\"}) { user { id } } }";
     world.admin.client.refused(400, query, json!({}));
 }
@@ -301,10 +309,10 @@ fn the_catalogue_is_what_is_decided() {
     let world = World::new();
     world.project("p", "PRIVATE");
     let ben = world.teammate("ben", "viewer");
-    let all = world.member.client.data(
-        "{ permissions { name doc level writes assignable organizationRoles teamRoles } }",
-        json!({}),
-    );
+    let all = world
+        .member
+        .client
+        .data("{ permissions { name doc level writes assignable organizationRoles teamRoles } }", json!({}));
     for permission in all["permissions"].as_array().unwrap() {
         let name = permission["name"].as_str().unwrap();
         assert!(permission["doc"].as_str().unwrap().ends_with('.'), "{permission}");
@@ -316,7 +324,9 @@ fn the_catalogue_is_what_is_decided() {
             _ => continue,
         };
         let holds = |list: &str, role: &str| permission[list].as_array().unwrap().contains(&json!(role));
-        for (who, org, team) in [("tess", "member", "admin"), ("mia", "member", "member"), (&ben.username, "member", "viewer")] {
+        for (who, org, team) in
+            [("tess", "member", "admin"), ("mia", "member", "member"), (&ben.username, "member", "viewer")]
+        {
             let expected = holds("organizationRoles", org) || holds("teamRoles", team);
             // The maker owns p; owners may more.
             assert_eq!(world.may(who, name, resource), expected, "{who} {permission}");

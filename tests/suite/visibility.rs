@@ -61,7 +61,8 @@ fn f190_open_is_read_and_written_by_everyone() {
 fn f191_public_is_read_by_everyone_and_written_by_the_team() {
     let world = World::new();
     world.project("p", "USER_READ");
-    for (who, writes) in [(&world.outsider, false), (&world.admin, false), (&world.member, true), (&world.viewer, false)]
+    for (who, writes) in
+        [(&world.outsider, false), (&world.admin, false), (&world.member, true), (&world.viewer, false)]
     {
         world.reads(who, "p", true);
         submits(&world, who, "p", writes);
@@ -198,8 +199,11 @@ fn f199_adding_gives_access_and_removing_takes_it() {
         world.reads(&world.member, "p", true);
         // The list of the invited is the people who read it.
         assert!(tess.project_member(TEAM, "p", "mia").is_some());
-        let reached = tess.data("{ project(entityName: \"acme\", name: \"p\") { reachedBy {
-            user { username } invited reads through teamRole } } }", json!({}));
+        let reached = tess.data(
+            "{ project(entityName: \"acme\", name: \"p\") { reachedBy {
+            user { username } invited reads through teamRole } } }",
+            json!({}),
+        );
         for row in reached["project"]["reachedBy"].as_array().unwrap() {
             let name = row["user"]["username"].as_str().unwrap();
             assert_eq!(row["reads"], world.may(name, "project:read", "acme/p"), "{row}");
@@ -283,7 +287,8 @@ fn f203_a_team_admin_joins_a_restricted_project_by_one_audited_call() {
     let world = World::new();
     world.member.client.upsert_project(TEAM, "p", Some("RESTRICTED")).is(200);
     world.reads(&world.team_admin, "p", false);
-    for (who, may) in [(&world.viewer, false), (&world.outsider, false), (&world.admin, false), (&world.team_admin, true)]
+    for (who, may) in
+        [(&world.viewer, false), (&world.outsider, false), (&world.admin, false), (&world.team_admin, true)]
     {
         assert_eq!(world.may(&who.username, "project:join", "acme/p"), may, "{}", who.username);
         let reply = who.client.join_project(TEAM, "p");
@@ -325,7 +330,8 @@ fn f207_a_team_admin_gives_a_project_whose_owner_left_another_one() {
         tess.data(query, json!({}))["project"].clone()
     };
     assert_eq!(owned(), json!({"user": {"username": "olga"}, "ownerInTeam": true}));
-    for (who, may) in [(&world.member, false), (&world.viewer, false), (&world.outsider, false), (&world.admin, false)] {
+    for (who, may) in [(&world.member, false), (&world.viewer, false), (&world.outsider, false), (&world.admin, false)]
+    {
         let reply = who.client.set_owner(&id, &who.id);
         world.agrees(who, "project:update_owner", "acme/p", &reply, may);
     }

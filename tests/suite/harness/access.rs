@@ -164,7 +164,8 @@ impl World {
     #[track_caller]
     pub fn agrees(&self, who: &Person, action: &str, resource: &str, reply: &Reply, expected: bool) {
         let said = self.admin.client.explained(&who.username, action, resource);
-        let what = format!("{} {action} {resource}: {said}, and the call: {} {}", who.username, reply.status, reply.body);
+        let what =
+            format!("{} {action} {resource}: {said}, and the call: {} {}", who.username, reply.status, reply.body);
         assert_eq!(said["allowed"], expected, "{what}");
         let status = match (expected, said["visible"] == true) {
             (true, _) => 200,

@@ -4,6 +4,7 @@
 //! Readiness is the `listening` line on stdout; waiting is always on a channel or a condition, never on time alone.
 //! Next: `client` (HTTP and forms), `world` (people and a team), `sdk` and `browser` (the real counterparts).
 
+pub mod access;
 pub mod browser;
 pub mod client;
 pub mod html;
