@@ -402,6 +402,17 @@ impl Action {
         matches!(self, Action::RunUpdate | Action::RunStop | Action::RunDelete | Action::RunUndelete | Action::RunMove)
     }
 
+    /// Whether a project's owner holds it on that project, whatever their role in the team, as long as it is not view-only.
+    pub fn is_for_owner(self) -> bool {
+        matches!(
+            self,
+            Action::ProjectUpdate
+                | Action::ProjectUpdateVisibility
+                | Action::ProjectUpdateMember
+                | Action::ProjectUpdateOwner
+        )
+    }
+
     /// Which seat it takes; none for what is not a product's data.
     pub fn product(self) -> Option<Product> {
         let (object, _) = self.as_str().split_once(':')?;

@@ -166,7 +166,8 @@ pub(super) fn forget(cx: &mut Acting, grant: &Grant, team: TeamId, user: UserId)
 /// Gives a project another owner, a member of its team.
 ///
 /// # Errors
-/// [`Code::NotAMember`], [`Code::InvalidValue`] for a service account, [`Code::Denied`].
+/// [`Code::NotAMember`], [`Code::InvalidValue`] for a service account, [`Code::Denied`], also where the asker lacks what
+/// owners hold.
 pub fn set_owner(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Result<Project> {
     let mut found = must_exist(cx.view(), entity, project)?;
     let grant = or_absent(
@@ -174,6 +175,10 @@ pub fn set_owner(cx: &mut Acting, entity: &str, project: &str, who: &str) -> Res
         "project",
         &path(entity, project),
     )?;
+    // To own is to hold these, and nobody gives what they lack there.
+    for action in Action::ALL.iter().copied().filter(|a| a.is_for_owner()) {
+        let _holds = cx.allow(action, Resource::Project(found.id))?;
+    }
     let user = team_member(cx.view(), &found, who)?;
     if user.is_service() || matches!(found.entity, Entity::Person(_)) {
         return Err(Error::invalid(

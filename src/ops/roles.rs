@@ -154,6 +154,7 @@ pub fn delete(cx: &mut Acting, id: RoleId) -> Result<CustomRole> {
     for mut held in holders.iter().copied() {
         held.role = role.inherits;
         cx.put(&grant, &schema::MEMBERSHIPS, &held)?;
+        super::project_members::follow(cx, &grant, held.team, held.user)?;
     }
     let in_projects: Vec<ProjectMember> = cx.view().all_by(&schema::PROJECT_ROLE_HOLDERS, &(id,))?;
     for mut held in in_projects.iter().copied() {

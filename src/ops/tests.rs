@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used)]
 
+mod giving;
 mod proof;
 mod what_if;
 

@@ -321,14 +321,7 @@ fn from_inside(facts: &Facts, action: Action, known: Known, effective: &Held, ch
     if in_project {
         chain.push(Step::ProjectRole(effective.role));
     }
-    let owners = matches!(
-        action,
-        Action::ProjectUpdate
-            | Action::ProjectUpdateVisibility
-            | Action::ProjectUpdateMember
-            | Action::ProjectUpdateOwner
-    );
-    if *owner == Some(known.id) && owners && !role.is_view_only() && known.org_role != OrgRole::Viewer {
+    if *owner == Some(known.id) && action.is_for_owner() && !role.is_view_only() && known.org_role != OrgRole::Viewer {
         chain.push(Step::Owner);
         return Allow;
     }

@@ -96,6 +96,24 @@ fn the_refusal_to_give_says_what_is_lacking() {
     assert!(world.may("stella", "team:update_member", TEAM));
 }
 
+/// Owning a project is holding four permissions: who may choose the owner and lacks one of them makes nobody owner.
+#[test]
+fn an_owner_is_made_only_by_who_holds_what_owners_hold() {
+    let world = World::new();
+    let p = world.project("p", "PRIVATE");
+    let role = role_id(&world.admin.client.create_role("Notary", "member", &["project:update_owner"]));
+    let notary = world.teammate("nick", "Notary");
+    for target in [&notary, &world.member] {
+        let sentence = notary.client.set_owner(&p, &target.id).is(403).message();
+        assert!(sentence.contains("project:update"), "{sentence}");
+    }
+    let reply = notary.client.upsert_project(TEAM, "p", Some("USER_WRITE"));
+    world.agrees(&notary, "project:update_visibility", "acme/p", &reply, false);
+    let rest = ["project:update", "project:update_visibility", "project:update_member"];
+    world.admin.client.update_role(&role, json!({ "addPermissions": rest })).is(200);
+    notary.client.set_owner(&p, &world.member.id).is(200);
+}
+
 /// A project admin is one in that project: not in the team, not in another project, and gives no more than that.
 #[test]
 fn a_project_admin_gives_no_more_than_the_project_holds() {
@@ -127,7 +145,7 @@ fn a_project_admin_gives_no_more_than_the_project_holds() {
 #[test]
 fn a_role_that_is_edited_counts_for_its_holders_at_the_next_request() {
     let world = World::new();
-    let p = world.project("p", "PRIVATE");
+    world.project("p", "PRIVATE");
     let q = world.project("q", "PRIVATE");
     let role = role_id(&world.admin.client.create_role("Curator", "member", &["project:update"]));
     let cara = world.teammate("cara", "Curator");
@@ -138,21 +156,22 @@ fn a_role_that_is_edited_counts_for_its_holders_at_the_next_request() {
             let resource = format!("{TEAM}/{project}");
             let reply = match action {
                 "project:update" => who.client.describe(TEAM, project, "x"),
-                _ => who.client.set_owner(if project == "p" { &p } else { &q }, &world.team_admin.id),
+                // To what it is: what counts is whether they might.
+                _ => who.client.upsert_project(TEAM, project, Some("PRIVATE")),
             };
             world.agrees(who, action, &resource, &reply, may);
         }
     };
     check("project:update", true);
-    check("project:update_owner", false);
-    world.admin.client.update_role(&role, json!({"addPermissions": ["project:update_owner"]})).is(200);
-    check("project:update_owner", true);
+    check("project:update_visibility", false);
+    world.admin.client.update_role(&role, json!({"addPermissions": ["project:update_visibility"]})).is(200);
+    check("project:update_visibility", true);
     world
         .admin
         .client
-        .update_role(&role, json!({"removePermissions": ["project:update_owner", "project:update"]}))
+        .update_role(&role, json!({"removePermissions": ["project:update_visibility", "project:update"]}))
         .is(200);
-    check("project:update_owner", false);
+    check("project:update_visibility", false);
     check("project:update", false);
     // Its base becomes view-only: nothing is written any more.
     world.admin.client.update_role(&role, json!({"inheritedFrom": "viewer"})).is(200);
@@ -197,6 +216,16 @@ fn deleting_a_role_leaves_its_holders_the_one_it_inherited_from() {
         }
         let row = world.team_admin.client.project_member(TEAM, "p", &inside.username).unwrap();
         assert_eq!((&row["role"]["name"], &row["differs"]), (&json!(base), &json!(base != "member")));
+        // What equals the team role now follows it, also where it was set while the team role was another.
+        let followed = world.teammate(&format!("followed-{base}"), "member");
+        let again = role_id(&world.admin.client.create_role("Passing", base, add));
+        let q = world.project(&format!("q-{base}"), "PRIVATE");
+        world.team_admin.client.set_team_role(TEAM, &followed.id, "Passing").is(200);
+        world.team_admin.client.set_project_role(&q, &followed.id, base).is(200);
+        world.admin.client.delete_role(&again).is(200);
+        world.team_admin.client.set_team_role(TEAM, &followed.id, "admin").is(200);
+        let row = world.team_admin.client.project_member(TEAM, &format!("q-{base}"), &followed.username).unwrap();
+        assert_eq!((&row["role"]["name"], &row["differs"]), (&json!("admin"), &json!(false)));
         // A namesake is another role.
         let again = role_id(&world.admin.client.create_role("Curator", base, &["project:update"]));
         assert_ne!(again, role);
