@@ -106,7 +106,7 @@ function quietSaves(root) {
   for (const form of $$('form[data-quiet-save]', root)) {
     const select = $('select', form);
     const save = $('button', form);
-    const stored = select.value;
+    const stored = select.dataset.stored ?? select.value;
     const show = () => { save.hidden = select.value === stored; };
     select.addEventListener('change', show);
     show();
@@ -175,6 +175,28 @@ function bulk(root) {
   show();
 }
 
+/** In the form of a role, choosing another base ticks and locks what that base holds. */
+function roleForm() {
+  const form = $('form[data-role-form]');
+  if (!form) return;
+  const boxes = $$('input[data-bases]', form);
+  const own = new Map(boxes.map((box) => [box, 'own' in box.dataset]));
+  const show = () => {
+    const base = $('input[name="inherits"]:checked', form)?.value;
+    for (const box of boxes) {
+      const inherited = box.dataset.bases.split(' ').includes(base);
+      box.disabled = inherited;
+      box.checked = inherited || own.get(box);
+      // What is inherited is not sent by its box; what the role adds besides is sent by a hidden field.
+      const kept = box.closest('label').nextElementSibling;
+      if (kept?.type === 'hidden') kept.disabled = !(inherited && own.get(box));
+      $('.from', box.closest('label')).textContent = inherited ? 'inherited' : own.get(box) ? 'own' : '';
+    }
+  };
+  for (const box of boxes) box.addEventListener('change', () => { own.set(box, box.checked); show(); });
+  for (const radio of $$('input[name="inherits"]', form)) radio.addEventListener('change', show);
+}
+
 function enhance(root) {
   copyButtons(root);
   quietSaves(root);
@@ -182,5 +204,6 @@ function enhance(root) {
 }
 
 enhance(document);
+roleForm();
 liveFilter();
 $('[aria-invalid="true"]')?.focus();

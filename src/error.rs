@@ -87,13 +87,14 @@ pub struct Error {
     hint: Option<Cow<'static, str>>,
     visible: bool,
     retry_after: Option<u32>,
+    asked: Option<Box<(String, String)>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with its sentence for the asker.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Error { code, detail: detail.into(), hint: None, visible: true, retry_after: None, source: None }
+        Error { code, detail: detail.into(), hint: None, visible: true, retry_after: None, asked: None, source: None }
     }
 
     /// [`Code::InvalidValue`] with its sentence.
@@ -134,10 +135,22 @@ impl Error {
         self
     }
 
+    /// Adds the question that a denial answers, for whoever wants the whole reason: action and resource, as "why?" takes
+    /// them.
+    pub fn asked(mut self, action: &str, resource: String) -> Self {
+        self.asked = Some(Box::new((action.to_owned(), resource)));
+        self
+    }
+
     /// Adds when to try again, in seconds.
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// The question that a denial answers: action and resource.
+    pub fn question(&self) -> Option<(&str, &str)> {
+        self.asked.as_ref().map(|asked| (asked.0.as_str(), asked.1.as_str()))
     }
 
     /// The permanent code.

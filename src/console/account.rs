@@ -90,8 +90,8 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
             .map(|(value, label)| Choice {
                 value: (*value).to_owned(),
                 label: (*label).to_owned(),
-                help: "",
                 chosen: *value == "90",
+                ..Choice::default()
             })
             .collect(),
         problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),

@@ -11,11 +11,8 @@ use super::{people, projects, teams, words};
 use crate::clock::DAY;
 use crate::error::Result;
 use crate::model::audit::{Event, Outcome};
-use crate::model::role::Action;
 use crate::ops::audit;
-use crate::ops::settings::OrgChange;
 use crate::ops::{self, Asking};
-use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Days of the activity chart.
@@ -156,10 +153,7 @@ pub async fn settings(app: Instance, request: HttpRequest) -> Result<HttpRespons
         Column::plain("Environment variable"),
     ];
     let mut list = super::list_from(&query, "/console/settings", "settings", columns, "");
-    let (all, org) = app.ask(&visit.caller, |cx| {
-        let may_rename = cx.can(Action::OrganizationUpdate, Resource::Org(visit.org))?;
-        Ok((ops::settings::list(cx)?, may_rename))
-    })?;
+    let all = app.ask(&visit.caller, |cx| ops::settings::list(cx))?;
     let q = list.q.to_lowercase();
     let rows = all
         .iter()
@@ -173,22 +167,11 @@ pub async fn settings(app: Instance, request: HttpRequest) -> Result<HttpRespons
             env: r.setting.env.join(", "),
             value: r.shown().to_owned(),
             source: Mark::source(r.source.as_str()),
+            caution: r.setting.caution,
+            shadowed: r.shadowed.is_some(),
         })
         .collect();
     let rows = list.cut(rows);
     let frame = visit.frame("Settings", Section::Settings).crumb("Settings", "");
-    visit.html(&Settings { frame, list, rows, can_rename: org })
-}
-
-/// `POST /console/settings/organization`: renames the organization.
-pub async fn rename_org(app: Instance, request: HttpRequest, body: actix_web::web::Bytes) -> Result<HttpResponse> {
-    let fields = Fields::parse(&body);
-    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let name = fields.text("org").to_owned();
-    let outcome = app
-        .act(&visit.caller, move |cx| {
-            ops::settings::update_org(cx, &OrgChange { name: Some(name.clone()), ..OrgChange::default() })
-        })
-        .await;
-    visit.settle("/console/settings", outcome.map(|org| format!("The organization is called {} now.", org.name)))
+    visit.html(&Settings { frame, tabs: super::roles::tabs(&visit, "/console/settings"), list, rows })
 }

@@ -1,8 +1,11 @@
 //! What is done to a team: members added, changed and removed, invitations withdrawn, service accounts made, settings saved.
 
+use super::page::frame::Section;
 use super::page::parts::Undo;
+use super::review::{self, Question};
 use super::teams::page;
 use super::visit::{Fields, Instance, Visit, to_sign_in};
+use super::words;
 use crate::error::{Error, Kind, Result};
 use crate::http::reply;
 use crate::model::InviteId;
@@ -10,6 +13,7 @@ use crate::model::role::TeamRole;
 use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::teams::{Invited, Member, TeamChange};
+use crate::ops::what_if::Scope;
 use crate::policy::Held;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -93,15 +97,45 @@ async fn try_set_role(app: &Instance, visit: &Visit, team: &str, name: &str, fie
     let role = fields.text("role").to_owned();
     let (of, was) = (format!("/{team}/members"), role_of(app, visit, team, name)?);
     let (to, who) = (team.to_owned(), name.to_owned());
+    if !review::is_sure(fields)
+        && let Some(scope) = scope(app, visit, team, name)?
+    {
+        let question = Question {
+            scope,
+            title: format!("Make {name} {role} in {team}?"),
+            text: "A team role counts in the team and in every project of it that has no other role for the person."
+                .to_owned(),
+            button: "Change the role".to_owned(),
+            danger: false,
+            action: format!("{of}/{name}/role"),
+            back: format!("{of}?of={}&role={}", words::encoded(name), words::encoded(fields.text("role"))),
+            section: Section::Teams,
+            crumbs: vec![(team.to_owned(), format!("/{team}")), ("Members".to_owned(), of)],
+        };
+        let change = move |cx: &mut ops::Acting| ops::teams::set_role(cx, &to, &who, &role).map(drop);
+        return review::ask(app, visit, question, fields, change).await;
+    }
     let held = app.act(&visit.caller, move |cx| ops::teams::set_role(cx, &to, &who, &role)).await?;
     let said = format!("{name} is {} in {team} now.", held.label());
     match was.filter(|was| was.role != held.role) {
         None => visit.done(&of, said),
         Some(was) => {
-            let fields = vec![("role".to_owned(), was.label().to_owned())];
+            let fields = review::undo(vec![("role", was.label().to_owned())]);
             visit.done_with_undo(&of, said, Undo { action: format!("{of}/{name}/role"), fields })
         }
     }
+}
+
+/// The member and the team, as far as the asker sees them; none leaves the refusal to the change itself.
+fn scope(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<Scope>> {
+    app.ask(&visit.caller, |cx| {
+        let team = ops::teams::get(cx, team)?;
+        let found = ops::teams::members(cx, &team)?.into_iter().find_map(|member| match member {
+            Member::User { user, .. } if user.username == name => Some(user.id),
+            _ => None,
+        });
+        Ok(found.map(|user| Scope::Member(team.id, user)))
+    })
 }
 
 /// The role a member has now, for the undo.
@@ -125,23 +159,50 @@ pub async fn remove(
     let (team, name) = parts.into_inner();
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let was = role_of(&app, &visit, &team, &name)?;
-    let (of, who) = (team.clone(), name.clone());
-    match app.act(&visit.caller, move |cx| ops::teams::remove_member(cx, &of, &who)).await {
-        Ok(()) => {
-            let (home, said) = (format!("/{team}/members"), format!("{name} is no longer in {team}."));
-            match was {
-                // Who leaves by their own hand may not see the team any more.
-                _ if name == visit.me.username && !visit.is_admin => visit.done("/console/teams", said),
-                None | Some(Held { role: TeamRole::Service, .. }) => visit
-                    .done(&format!("/{team}/service-accounts"), format!("{name} is deleted, and its keys with it.")),
-                Some(role) => {
-                    let fields = vec![("who".to_owned(), name), ("role".to_owned(), role.label().to_owned())];
-                    visit.done_with_undo(&home, said, Undo { action: home.clone(), fields })
-                }
-            }
-        }
+    match try_remove(&app, &visit, &team, &name, &fields).await {
+        Ok(response) => Ok(response),
         Err(error) => again(&app, &visit, &team, "members", &Fields::default(), error),
+    }
+}
+
+async fn try_remove(app: &Instance, visit: &Visit, team: &str, name: &str, fields: &Fields) -> Result<HttpResponse> {
+    let was = role_of(app, visit, team, name)?;
+    let (of, who, home) = (team.to_owned(), name.to_owned(), format!("/{team}/members"));
+    let is_service = matches!(was, Some(Held { role: TeamRole::Service, .. }));
+    if !review::is_sure(fields)
+        && let Some(scope) = scope(app, visit, team, name)?
+    {
+        let question = Question {
+            scope,
+            title: format!("Remove {name} from {team}?"),
+            text: if is_service {
+                "A service account exists for its team only: it is deleted, and its keys with it.".to_owned()
+            } else {
+                "Their runs stay. Added again, they start from the team role, without invitations and project roles."
+                    .to_owned()
+            },
+            button: format!("Remove {name}"),
+            danger: true,
+            action: format!("{home}/{name}/remove"),
+            back: if is_service { format!("/{team}/service-accounts") } else { home.clone() },
+            section: Section::Teams,
+            crumbs: vec![(team.to_owned(), format!("/{team}")), ("Members".to_owned(), home)],
+        };
+        let change = move |cx: &mut ops::Acting| ops::teams::remove_member(cx, &of, &who);
+        return review::ask(app, visit, question, fields, change).await;
+    }
+    app.act(&visit.caller, move |cx| ops::teams::remove_member(cx, &of, &who)).await?;
+    let said = format!("{name} is no longer in {team}.");
+    match was {
+        // Who leaves by their own hand may not see the team any more.
+        _ if name == visit.me.username && !visit.is_admin => visit.done("/console/teams", said),
+        None | Some(Held { role: TeamRole::Service, .. }) => {
+            visit.done(&format!("/{team}/service-accounts"), format!("{name} is deleted, and its keys with it."))
+        }
+        Some(role) => {
+            let fields = vec![("who".to_owned(), name.to_owned()), ("role".to_owned(), role.label().to_owned())];
+            visit.done_with_undo(&home, said, Undo { action: home.clone(), fields })
+        }
     }
 }
 
@@ -198,10 +259,14 @@ pub async fn save(
 ) -> Result<HttpResponse> {
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    // A switch that the organization holds was not in the form as one, and stays as it is stored.
+    let org = app.ask(&visit.caller, |cx| ops::settings::org(cx))?;
+    let switch = |name: &str, held: bool| (!held && !fields.get("whole").is_empty()).then(|| fields.get(name) == "on");
     let change = TeamChange {
         name: Some(fields.text("name").to_owned()),
         description: Some(fields.text("about").to_owned()),
-        ..TeamChange::default()
+        private_projects: switch("private", org.private_projects),
+        members_invite: switch("invite", org.admins_invite),
     };
     let of = team.clone();
     match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {

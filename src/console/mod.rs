@@ -7,11 +7,16 @@ mod audit;
 mod entry;
 mod home;
 mod members;
+mod organization;
 pub mod page;
 mod people;
 mod person;
 mod project;
+mod project_access;
+mod project_change;
 mod projects;
+mod review;
+mod roles;
 mod teams;
 mod visit;
 mod why;
@@ -21,6 +26,8 @@ use crate::model::name;
 use actix_web::{guard, web};
 use askama::Template;
 use page::list::{Column, List};
+
+pub use review::SURE;
 
 /// Every page and form. The addresses of teams and projects catch whatever is left, so this comes last.
 pub fn routes(routes: &mut web::ServiceConfig) {
@@ -37,7 +44,13 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/theme").post(entry::set_theme))
         .service(page("/console/search").get(home::search))
         .service(page("/console/settings").get(home::settings))
-        .service(page("/console/settings/organization").post(home::rename_org))
+        .service(page("/console/settings/organization").post(organization::save))
+        .service(page("/console/organization").get(organization::show))
+        .service(page("/console/roles").get(roles::list))
+        .service(page("/console/roles/new").get(roles::new).post(roles::create))
+        .service(page("/console/roles/permissions").get(roles::permissions))
+        .service(page("/console/roles/{role}").get(roles::show).post(roles::save))
+        .service(page("/console/roles/{role}/delete").post(roles::delete))
         .service(page("/console/account").get(account::profile))
         .service(page("/console/account/password").get(account::password).post(account::change_password))
         .service(page("/console/account/revoke-key").post(account::revoke_key))
@@ -83,8 +96,9 @@ fn of_teams(routes: &mut web::ServiceConfig) {
             .service(page("/{team}/{project}").get(project::overview))
             .service(page("/{team}/{project}/access").get(project::access))
             .service(page("/{team}/{project}/settings").get(project::settings))
-            .service(page("/{team}/{project}/{what}").post(project::change))
-            .service(page("/{team}/{project}/members/{user}/remove").post(project::uninvite)),
+            .service(page("/{team}/{project}/{what}").post(project_change::change))
+            .service(page("/{team}/{project}/members/{user}/remove").post(project_change::uninvite))
+            .service(page("/{team}/{project}/members/{user}/role").post(project_change::set_role)),
     );
 }
 
@@ -118,6 +132,12 @@ fn list_from(
 #[must_use]
 pub fn asset(name: &str) -> &'static str {
     crate::http::assets::url(name)
+}
+
+/// Address of the reasons why whoever is signed in may, or may not, do `action` on `resource`.
+#[must_use]
+pub fn why(action: &str, resource: &str) -> String {
+    why::link("", action, resource)
 }
 
 /// The page for an error: what went wrong, why, what to do, and the request id to quote. `why` is the address of the whole

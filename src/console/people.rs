@@ -29,6 +29,10 @@ pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
         role: words::org_mark(user, visit.org),
         status: Mark::status(user.status.as_str()),
         teams: ops::teams::of(cx, user.id)?.into_iter().map(|(team, _)| team.name).collect(),
+        seats: user
+            .membership(visit.org)
+            .filter(|_| !user.is_service())
+            .map(|m| (Mark::seat(m.models.as_str()), Mark::seat(m.weave.as_str()))),
         created: words::stamp(user.created_at, visit.now),
         pickable: user.id != visit.me.id,
     })
@@ -77,6 +81,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         Column::by("E-mail", "email"),
         Column::by("Role", "role"),
         Column::by("Status", "status"),
+        Column::plain("Seats"),
         Column::plain("Teams"),
         Column::by("Created", "created"),
     ];
@@ -178,7 +183,7 @@ fn form(app: &Instance, visit: &Visit, fields: &Fields, error: Option<&Error>) -
                 chosen: chosen.contains(&team.name),
                 value: team.name.clone(),
                 label: team.name,
-                help: "",
+                ..Choice::default()
             })
             .collect(),
         password: Field::password("password", "First password", "new-password")

@@ -2,18 +2,20 @@
 
 use super::account::{key_rows, session_rows};
 use super::page::frame::Section;
-use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles};
+use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles, seats as seat_choices};
 use super::page::people::{Person, ReachRow};
+use super::review::{self, Question};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::{Error, Result};
 use crate::http::reply;
-use crate::model::role::{Action, OrgRole};
+use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::user::{Status, User};
 use crate::ops;
 use crate::ops::audit::Search;
 use crate::ops::reach::Reached;
 use crate::ops::users::UserChange;
+use crate::ops::what_if::Scope;
 use crate::policy::{Held, Resource};
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -25,7 +27,13 @@ pub fn path(username: &str) -> String {
     format!("/console/users/{}", words::encoded(username))
 }
 
-fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Option<&Error>) -> Result<Person> {
+fn page(
+    app: &Instance,
+    visit: &Visit,
+    typed: &str,
+    tab: &'static str,
+    (sent, error): (&Fields, Option<&Error>),
+) -> Result<Person> {
     app.ask(&visit.caller, |cx| {
         let user = ops::users::get(cx, typed)?;
         let teams = ops::teams::of(cx, user.id)?;
@@ -47,7 +55,7 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
             if may_ask { super::why::link(name, action, resource) } else { String::new() }
         };
         let mut reach: Vec<ReachRow> = teams.iter().map(|(team, role)| team_row(&team.name, role, &why)).collect();
-        reach.extend(projects.iter().map(|r| project_row(r, &teams, &why)));
+        reach.extend(projects.iter().map(|r| project_row(r, &why)));
         let made = |label, key: &'static str, count| Tab {
             label,
             href: if key == "overview" { path(name) } else { format!("{}/{key}", path(name)) },
@@ -60,6 +68,7 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
             tabs.push(made(label, "credentials", Some(keys.len() + sessions.len())));
         }
         let role = user.org_role(visit.org).map_or("", OrgRole::as_str);
+        let seats = user.membership(visit.org).filter(|_| !user.is_service()).map(|m| (m.models, m.weave));
         Ok(Person {
             frame: visit.frame(name.clone(), Section::People).crumb("People", "/console/users").crumb(name.clone(), ""),
             name: user.name.clone(),
@@ -79,7 +88,20 @@ fn page(app: &Instance, visit: &Visit, typed: &str, tab: &'static str, error: Op
             keys: key_rows(&keys, visit.now),
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             can_manage,
-            roles: org_roles(role),
+            roles: org_roles(Some(sent.get("role")).filter(|r| !r.is_empty()).unwrap_or(role)),
+            open: if sent.get("role").is_empty() {
+                if sent.get("models").is_empty() { "" } else { "seats" }
+            } else {
+                "role"
+            },
+            seats: seats.map(|(models, weave)| (Mark::seat(models.as_str()), Mark::seat(weave.as_str()))),
+            seat_choices: seats
+                .map(|(models, weave)| {
+                    let kept = |name: &str, stored: Seat| Seat::parse(sent.get(name)).unwrap_or(stored).as_str();
+                    (seat_choices(kept("models", models)), seat_choices(kept("weave", weave)))
+                })
+                .unwrap_or_default(),
+            can_seat: seats.is_some() && cx.can(Action::UserUpdateSeat, on)?,
             loses: loses(&user, keys.len(), sessions.len(), teams.len(), projects.len()),
             problem: error.map(Error::sentence).unwrap_or_default(),
             password_command: format!("bailiwick user set-password {name} --password-file FILE"),
@@ -99,18 +121,12 @@ fn team_row(team: &str, role: &Held, why: &dyn Fn(&str, &str) -> String) -> Reac
     }
 }
 
-fn project_row(
-    reached: &Reached,
-    teams: &[(crate::model::team::Team, Held)],
-    why: &dyn Fn(&str, &str) -> String,
-) -> ReachRow {
+fn project_row(reached: &Reached, why: &dyn Fn(&str, &str) -> String) -> ReachRow {
     let label = format!("{}/{}", reached.entity, reached.project.name);
-    let role = teams.iter().find(|(team, _)| team.name == reached.entity).map(|(_, role)| role.label());
-    let own = if reached.submits { "admin" } else { "viewer" };
     ReachRow {
         link: Link { href: words::project_path(&label), label: label.clone() },
         icon: "projects",
-        role: Mark::role(role.unwrap_or(own)),
+        role: if reached.submits { Mark::submits() } else { Mark::reads() },
         through: reached.through.to_owned(),
         why: why("project:read", &label),
     }
@@ -135,7 +151,7 @@ fn loses(user: &User, keys: usize, sessions: usize, teams: usize, projects: usiz
 
 async fn show(app: Instance, request: HttpRequest, name: &str, tab: &'static str) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
-    visit.html(&page(&app, &visit, name, tab, None)?)
+    visit.html(&page(&app, &visit, name, tab, (&Fields::query(&request), None))?)
 }
 
 /// `GET /console/users/{username}`.
@@ -162,7 +178,7 @@ pub async fn change(
         Ok(response) => Ok(response),
         Err(error) if error.kind() != crate::error::Kind::NotFound && reply::status(&error).is_client_error() => {
             let tab = if matches!(what.as_str(), "revoke-key" | "end-session") { "credentials" } else { "overview" };
-            visit.again(&page(&app, &visit, &name, tab, Some(&error))?, &error)
+            visit.again(&page(&app, &visit, &name, tab, (&fields, Some(&error)))?, &error)
         }
         Err(error) => Err(error),
     }
@@ -174,7 +190,15 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
     match what {
         "role" => {
             let role = OrgRole::parse(fields.get("role"))?;
-            let was = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?.org_role(visit.org);
+            let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
+            let was = user.org_role(visit.org);
+            if !review::is_sure(fields) {
+                let title = format!("Make {name} {} of the organization?", with_article(role.as_str()));
+                let text = "The role counts in the whole organization, at the next request.".to_owned();
+                let question = Question { title, text, ..question(&user, "role", "Change the role", fields) };
+                let change = move |cx: &mut ops::Acting| ops::users::set_org_role(cx, &who, role).map(drop);
+                return review::ask(app, visit, question, fields, change).await;
+            }
             app.act(&visit.caller, move |cx| ops::users::set_org_role(cx, &who, role)).await?;
             let said = format!("{name} is {} of the organization now.", with_article(role.as_str()));
             match was.filter(|was| *was != role) {
@@ -182,9 +206,34 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
                 Some(was) => {
                     let undo = Undo {
                         action: format!("{}/role", path(name)),
-                        fields: vec![("role".to_owned(), was.as_str().to_owned())],
+                        fields: review::undo(vec![("role", was.as_str().to_owned())]),
                     };
                     visit.done_with_undo(&home, said, undo)
+                }
+            }
+        }
+        "seats" => {
+            let (models, weave) = (Seat::parse(fields.get("models"))?, Seat::parse(fields.get("weave"))?);
+            let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
+            if !review::is_sure(fields) {
+                let title = format!("Give {name} these seats?");
+                let words = (Mark::seat(models.as_str()).label, Mark::seat(weave.as_str()).label);
+                let text = format!("Models seat: {}. Weave access: {}. Every team inherits them.", words.0, words.1);
+                let question = Question { title, text, ..question(&user, "seats", "Change the seats", fields) };
+                let change =
+                    move |cx: &mut ops::Acting| ops::users::set_seats(cx, &who, Some(models), Some(weave)).map(drop);
+                return review::ask(app, visit, question, fields, change).await;
+            }
+            app.act(&visit.caller, move |cx| ops::users::set_seats(cx, &who, Some(models), Some(weave))).await?;
+            let said = format!("The seats of {name} are saved.");
+            match user.membership(visit.org).filter(|m| (m.models, m.weave) != (models, weave)) {
+                None => visit.done(&home, said),
+                Some(was) => {
+                    let fields = review::undo(vec![
+                        ("models", was.models.as_str().to_owned()),
+                        ("weave", was.weave.as_str().to_owned()),
+                    ]);
+                    visit.done_with_undo(&home, said, Undo { action: format!("{home}/seats"), fields })
                 }
             }
         }
@@ -221,6 +270,22 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             visit.done(&credentials, "The session is ended.")
         }
         _ => Err(reply::no_such_page()),
+    }
+}
+
+/// What every question about a person has in common.
+fn question(user: &User, what: &str, button: &str, fields: &Fields) -> Question {
+    let home = path(&user.username);
+    Question {
+        scope: Scope::User(user.id),
+        title: String::new(),
+        text: String::new(),
+        button: button.to_owned(),
+        danger: false,
+        action: format!("{home}/{what}"),
+        back: review::back(&home, fields),
+        section: Section::People,
+        crumbs: vec![("People".to_owned(), "/console/users".to_owned()), (user.username.clone(), home)],
     }
 }
 

@@ -49,7 +49,7 @@ pub fn narrow(list: &mut List, mut rows: Vec<ProjectRow>) -> Vec<ProjectRow> {
     });
     match list.sort.trim_start_matches('-') {
         "team" => rows.sort_by_cached_key(|row| (row.team.to_lowercase(), row.name.to_lowercase())),
-        "visibility" => rows.sort_by_key(|row| row.visibility.label),
+        "visibility" => rows.sort_by_cached_key(|row| row.visibility.label.clone()),
         "created" => rows.sort_by_key(|row| row.created_at),
         _ => rows.sort_by_cached_key(|row| row.name.to_lowercase()),
     }
@@ -98,7 +98,7 @@ fn owners(app: &Instance, visit: &Visit, chosen: &str) -> Result<Vec<Choice>> {
         let mut out = vec![];
         for (entity, value, label) in all {
             if cx.can(Action::ProjectCreate, Resource::Entity(entity))? {
-                out.push(Choice { chosen: value == chosen, value, label, help: "" });
+                out.push(Choice { chosen: value == chosen, value, label, ..Choice::default() });
             }
         }
         Ok(out)
@@ -121,6 +121,10 @@ fn form(app: &Instance, visit: &Visit, fields: &Fields, error: Option<&Error>) -
             Field::text("about", "Description").value(fields.get("about")).optional(),
         ],
         visibilities: visibilities(if chosen.is_empty() { "team" } else { chosen }),
+        invited: Field::text("members", "Members of a restricted project")
+            .help("Usernames or e-mails of members of the team, with commas between them. You are in it anyway.")
+            .value(fields.get("members"))
+            .optional(),
         problem: error.filter(|_| named.is_none()).map(Error::sentence).unwrap_or_default(),
     })
 }
@@ -154,7 +158,7 @@ async fn try_create(app: &Instance, visit: &Visit, fields: &Fields) -> Result<(S
         entity: Some(team.clone()),
         name: fields.text("name").to_owned(),
         visibility: fields.optional("visibility").map(|text| Visibility::parse(&text)).transpose()?,
-        members: vec![],
+        members: fields.get("members").split(',').map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect(),
     };
     let about = fields.optional("about");
     let (of, me) = (team.clone(), visit.me.username.clone());

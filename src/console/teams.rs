@@ -4,10 +4,10 @@
 use super::page::draw::Activity;
 use super::page::frame::Section;
 use super::page::list::{Column, List};
-use super::page::parts::{Field, Mark, Tab, team_roles};
+use super::page::parts::{Choice, Field, Mark, Switch, Tab};
 use super::page::teams::{InviteRow, MemberRow, NewTeam, Team, TeamRow, Teams};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
-use super::{projects, words};
+use super::{projects, roles, words};
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::role::{Action, TeamRole};
@@ -152,6 +152,8 @@ pub fn page(
             remove: cx.can(Action::TeamUninvite, on)?,
             why: visit.is_admin,
         };
+        let picker = roles::choices(cx, visit, "")?;
+        let typed = (query.text("of").to_owned(), query.text("role").to_owned());
         let base = format!("/{}", team.name);
         let (noun, columns) = match tab {
             "projects" => ("projects", projects::columns(false)),
@@ -166,7 +168,7 @@ pub fn page(
                 Member::User { user, membership, held } => {
                     let into = if user.is_service() { &mut services } else { &mut members };
                     let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
-                    into.push(member_row(visit, &team, (user, linked), (membership, held), &may));
+                    into.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
                 }
                 Member::Invited(invite, held) => invites.push(InviteRow {
                     id: invite.id.0.to_string(),
@@ -235,9 +237,13 @@ pub fn page(
                 _ => can_manage,
             },
             can_create_project: cx.can(Action::ProjectCreate, on)?,
-            manage_why: super::why::link(&visit.me.username, "team:invite_user", &team.name),
+            manage_why: {
+                let asked = if tab == "settings" { "team:update" } else { "team:invite_user" };
+                super::why::link(&visit.me.username, asked, &team.name)
+            },
             fields: fields(tab, &team, sent),
-            roles: team_roles(sent.map_or("member", |(form, _)| form.get("role"))),
+            roles: chosen(&picker, sent.map_or("member", |(form, _)| form.get("role"))),
+            switches: if tab == "settings" { switches(cx, &team, sent.map(|(form, _)| form))? } else { vec![] },
             suggestions,
             problem: sent.filter(|_| !matches!(tab, "settings")).map(|(_, e)| e.sentence()).unwrap_or_default(),
             new_key: None,
@@ -270,7 +276,7 @@ fn member_row(
     team: &team::Team,
     (user, linked): (&crate::model::user::User, bool),
     (membership, held): (&team::Membership, &Held),
-    may: &Powers,
+    (may, picker, typed): (&Powers, &[Choice], &(String, String)),
 ) -> MemberRow {
     let settable = may.roles && membership.role != TeamRole::Service;
     MemberRow {
@@ -278,7 +284,12 @@ fn member_row(
         name: user.name.clone(),
         email: user.email().unwrap_or_default().to_owned(),
         role: Mark::role(held.label()),
-        roles: if settable { team_roles(held.label()) } else { vec![] },
+        roles: match settable {
+            true if typed.0 == user.username && !typed.1.is_empty() => chosen(picker, &typed.1),
+            true => chosen(picker, held.label()),
+            false => vec![],
+        },
+        stored: held.label().to_owned(),
         status: Mark::status(user.status.as_str()),
         since: words::stamp(membership.since_at, visit.now),
         why: if may.why || user.id == visit.me.id {
@@ -290,6 +301,38 @@ fn member_row(
         linked,
         since_at: membership.since_at,
     }
+}
+
+/// The picker with one role chosen; a custom role that the asker may not read among others stands there by its name.
+pub fn chosen(picker: &[Choice], role: &str) -> Vec<Choice> {
+    let mut all: Vec<Choice> = picker.iter().map(|c| Choice { chosen: c.value == role, ..c.clone() }).collect();
+    if !role.is_empty() && !all.iter().any(|c| c.chosen) {
+        all.push(Choice { value: role.to_owned(), label: role.to_owned(), chosen: true, ..Choice::default() });
+    }
+    all
+}
+
+/// The team's switches; what the organization enforces is shown as it is and locked.
+fn switches(cx: &Asking, team: &team::Team, sent: Option<&Fields>) -> Result<Vec<Switch>> {
+    let org = ops::settings::org(cx)?;
+    let held = |by_org: bool| if by_org { format!("{} enforces this in every team.", org.name) } else { String::new() };
+    let on = |name: &str, stored: bool| sent.map_or(stored, |form| form.get(name) == "on");
+    Ok(vec![
+        Switch {
+            name: "private",
+            label: "All future projects are private",
+            help: "No new open or public project, and none becomes so. Projects that are open or public already stay.",
+            on: org.private_projects || on("private", team.private_projects),
+            held: held(org.private_projects),
+        },
+        Switch {
+            name: "invite",
+            label: "Any member may invite",
+            help: "Members add people with a role up to their own; else only admins do.",
+            on: !org.admins_invite && on("invite", team.members_invite),
+            held: if org.admins_invite { format!("{} lets only admins invite.", org.name) } else { String::new() },
+        },
+    ])
 }
 
 /// Members as the list's filter and order want them.

@@ -65,8 +65,8 @@ pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             .map(|a| Choice {
                 value: a.as_str().to_owned(),
                 label: format!("{} – {}", a.as_str(), a.doc()),
-                help: "",
                 chosen: a.as_str() == chosen,
+                ..Choice::default()
             })
             .collect(),
         problem: error.as_ref().map(Error::sentence).unwrap_or_default(),

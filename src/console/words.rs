@@ -125,6 +125,7 @@ pub fn href(named: &Named) -> String {
         "project" => project_path(&named.name),
         "organization" => "/org/dashboard".to_owned(),
         "setting" => "/console/settings".to_owned(),
+        "role" => format!("/console/roles/{}", named.id.trim_start_matches("Role:")),
         _ => String::new(),
     }
 }
@@ -194,6 +195,7 @@ fn icon(e: &Event) -> &'static str {
         "team" => "teams",
         "project" => "projects",
         "setting" | "organization" => "settings",
+        "role" => "shield",
         _ => "audit",
     }
 }
@@ -323,6 +325,27 @@ fn sentence(e: &Event) -> Vec<Part> {
             say(" changed ".to_owned());
             words.push(target);
             words.push(plain(&format!(" from {} to {}", from("visibility"), to("visibility"))));
+        }
+        "user:update_seat" => {
+            say(" changed the seats of ".to_owned());
+            words.push(target);
+        }
+        "role:create" | "role:delete" => {
+            say(format!(" {} the role ", if e.action == "role:create" { "defined" } else { "deleted" }));
+            words.push(if e.action == "role:create" { target } else { plain(&e.target.name) });
+        }
+        "project:update_owner" => {
+            say(" gave ".to_owned());
+            words.push(target);
+            words.push(plain(&format!(" to {}", to("owner"))));
+        }
+        "project:update_member" if field("project").is_some() => {
+            let who = field("project").map(|c| c.field.trim_start_matches("project role of ").to_owned());
+            let who = who.unwrap_or_default();
+            say(" made ".to_owned());
+            words.push(Part { href: format!("/console/users/{who}"), text: who });
+            words.push(plain(&format!(" {} instead of {} in ", to("project"), from("project"))));
+            words.push(target);
         }
         "project:update_member" | "project:join" => {
             let (came, left) = (to("invited"), from("invited"));

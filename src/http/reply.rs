@@ -88,7 +88,8 @@ pub fn graphql(error: &Error) -> HttpResponse {
 pub fn page(error: &Error, id: RequestId) -> HttpResponse {
     let status = status(error);
     let hint = error.next_step().unwrap_or_default();
-    let body = crate::console::error_page(status.as_u16(), error.detail(), hint, &id.to_string(), "");
+    let why = error.question().map(|(action, on)| crate::console::why(action, on)).unwrap_or_default();
+    let body = crate::console::error_page(status.as_u16(), error.detail(), hint, &id.to_string(), &why);
     build(status, error).content_type("text/html; charset=utf-8").body(body)
 }
 

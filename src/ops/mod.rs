@@ -44,7 +44,8 @@ use crate::model::role::Action;
 use crate::model::team::HOME;
 use crate::model::user::User;
 use crate::policy::{
-    Actor, Credential, Decision, Facts, Held, Resource, Subject, Switches, What, Who, decide, decide_giving, facts,
+    Actor, Credential, Decision, Facts, Held, Resource, Step, Subject, Switches, What, Who, decide, decide_giving,
+    facts,
 };
 use crate::store::{Read, Snapshot, Tx, schema};
 use crate::store::{Record, Table};
@@ -230,7 +231,11 @@ impl<'a, V: Read> Cx<'a, V> {
         if !decision.visible() {
             return Err(Error::denied("There is no such thing, or you may not see it.", false));
         }
-        let error = Error::denied(format!("Denied: {}", decision.last(&facts)), true);
+        let mut error = Error::denied(format!("Denied: {}", decision.last(&facts)), true);
+        // The action alone may be allowed where this role cannot be given, so there is no question to explain then.
+        if !matches!(decision.steps().last(), Some(Step::CannotGive(_))) {
+            error = error.asked(decision.action().as_str(), question(&facts.what));
+        }
         Err(match decision.next_step(&facts) {
             Some(hint) => error.hint(hint),
             None => error,
@@ -336,6 +341,16 @@ pub(crate) fn switched(field: &str, from: bool, to: bool) -> Option<Change> {
 /// Kind, id and name of a user for events.
 pub(crate) fn user_named(user: &crate::model::user::User) -> Named {
     Named::new(if user.is_service() { "service" } else { "user" }, user.id, user.username.clone())
+}
+
+/// What a decision was asked about, as `explain` reads it.
+fn question(what: &What) -> String {
+    match what {
+        What::Org { .. } => String::new(),
+        What::User { username, .. } => format!("user:{username}"),
+        What::Team { name, .. } | What::Namespace { name, .. } => name.clone(),
+        What::Project { name, entity_name, .. } => format!("{entity_name}/{name}"),
+    }
 }
 
 fn named(what: &What) -> Named {

@@ -52,7 +52,7 @@ fn furnished() -> World {
     world
 }
 
-fn judge(report: &Value) -> Vec<String> {
+pub fn judge(report: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in report.as_array().unwrap() {
         let page = format!(
@@ -62,15 +62,23 @@ fn judge(report: &Value) -> Vec<String> {
             row["theme"].as_str().unwrap(),
             if row["scripts"] == true { "" } else { " without scripts" }
         );
-        let expected = if row["page"].as_str().unwrap().contains("no-such") { 404 } else { 200 };
+        let expected = match row["page"].as_str().unwrap() {
+            page if page.contains("no-such") => 404,
+            page if page.contains("forbidden") => 403,
+            _ => 200,
+        };
         if row["status"] != expected {
             wrong.push(format!("{page}: status {}", row["status"]));
         }
         for violation in row["violations"].as_array().into_iter().flatten() {
             wrong.push(format!("{page}: {violation}"));
         }
-        // The browser reports the 404 of the page itself as an error of its own.
-        for said in row["said"].as_array().unwrap().iter().filter(|s| expected == 200 || !s.to_string().contains("404"))
+        // The browser reports the 404 or 403 of the page itself as an error of its own.
+        for said in row["said"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|s| expected == 200 || !s.to_string().contains(&expected.to_string()))
         {
             wrong.push(format!("{page}: the console says {said}"));
         }

@@ -20,6 +20,7 @@ mod audit_log;
 mod bad_input;
 mod cli;
 mod console;
+mod console_access;
 mod crash;
 mod decisions;
 mod directory;

@@ -82,6 +82,14 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /console/search", &["/console/search?q=a"]),
     ("GET /console/settings", &["/console/settings"]),
     ("POST /console/settings/organization", &[]),
+    ("GET /console/organization", &["/console/organization"]),
+    ("GET /console/roles", &["/console/roles"]),
+    ("GET /console/roles/new", &["/console/roles/new"]),
+    ("POST /console/roles/new", &[]),
+    ("GET /console/roles/permissions", &["/console/roles/permissions"]),
+    ("GET /console/roles/{role}", &["/console/roles/1", "/console/roles/9", "/console/roles/nothing"]),
+    ("POST /console/roles/{role}", &[]),
+    ("POST /console/roles/{role}/delete", &[]),
     ("GET /console/account", &["/console/account"]),
     ("GET /console/account/password", &["/console/account/password"]),
     ("POST /console/account/password", &[]),
@@ -127,6 +135,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /{team}/{project}/settings", &["/acme/fusion/settings", "/acme/vault/settings"]),
     ("POST /{team}/{project}/{what}", &[]),
     ("POST /{team}/{project}/members/{user}/remove", &[]),
+    ("POST /{team}/{project}/members/{user}/role", &[]),
 ];
 
 /// The routes that the sources register, read as text.
@@ -288,6 +297,8 @@ fn who_may_what_is_the_reviewed_grid() {
         ("service", world.service.clone()),
         ("read_only", reader),
     ]);
+    let role = [("name", "curator"), ("inherits", "viewer"), ("permission", "run:stop")];
+    browsers["admin"].submit("/console/roles/new", "/console/roles/new", &role).is(303);
     let mut grid = format!("{:<78}{}\n", "", CAST.join(" "));
     let mut line = |label: &str, cells: &[String]| {
         let cells: Vec<String> =

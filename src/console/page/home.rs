@@ -4,7 +4,7 @@ use super::account::KeyRow;
 use super::draw::Activity;
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{EventLine, Link, Mark};
+use super::parts::{EventLine, Link, Mark, Tab};
 use super::people::PersonRow;
 use super::projects::ProjectRow;
 use super::teams::TeamRow;
@@ -91,6 +91,10 @@ pub struct SettingRow {
     pub value: String,
     /// Where the value comes from.
     pub source: Mark,
+    /// What to know before changing it; may be empty.
+    pub caution: &'static str,
+    /// Whether something else is saved, which the environment hides.
+    pub shadowed: bool,
 }
 
 /// Every setting with its value and where that comes from.
@@ -99,10 +103,10 @@ pub struct SettingRow {
 pub struct Settings {
     /// The page's frame.
     pub frame: Frame,
+    /// The tabs.
+    pub tabs: Vec<Tab>,
     /// State of the list.
     pub list: List,
     /// The settings.
     pub rows: Vec<SettingRow>,
-    /// Whether the asker may rename the organization.
-    pub can_rename: bool,
 }

@@ -10,9 +10,12 @@ pub mod entry;
 pub mod frame;
 pub mod home;
 pub mod list;
+pub mod organization;
 pub mod parts;
 pub mod people;
 pub mod projects;
+pub mod review;
+pub mod roles;
 pub mod teams;
 
 /// Up to two letters for the avatar of a person or team: the first of the first two words, else the first two.

@@ -2,12 +2,13 @@
 //! The words for roles, states and visibilities live here once. Rendered by `templates/macros.html`.
 
 use crate::model::project::Visibility;
+use std::borrow::Cow;
 
 /// A word with a symbol and a tone; meaning never rests on colour alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The word.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// Symbol in `assets/icons.svg`.
     pub icon: &'static str,
     /// Class: empty, `ok`, `warn`, `danger`, `info` or `accent`.
@@ -16,9 +17,9 @@ pub struct Mark {
 
 impl Mark {
     const fn new(label: &'static str, icon: &'static str, tone: &'static str) -> Self {
-        Self { label, icon, tone }
+        Self { label: Cow::Borrowed(label), icon, tone }
     }
-    /// An organization or team role by its stored name.
+    /// A role by its word: a predefined one, or a custom one's own name.
     #[must_use]
     pub fn role(name: &str) -> Self {
         match name {
@@ -26,7 +27,17 @@ impl Mark {
             "member" => Self::new("Member", "person", ""),
             "viewer" => Self::new("Viewer", "eye", ""),
             "service" => Self::new("Service account", "robot", "info"),
-            _ => Self::new("No role", "no", ""),
+            "" => Self::new("No role", "no", ""),
+            custom => Self { label: Cow::Owned(custom.to_owned()), icon: "shield", tone: "info" },
+        }
+    }
+    /// How far a seat reaches, by its stored name.
+    #[must_use]
+    pub fn seat(name: &str) -> Self {
+        match name {
+            "full" => Self::new("Full", "check", ""),
+            "viewer" => Self::new("Viewer", "eye", "warn"),
+            _ => Self::new("No access", "no", "danger"),
         }
     }
     /// A person's state by its stored name.
@@ -202,16 +213,33 @@ impl Field {
 }
 
 /// One choice of a select or a group of radio buttons.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// What is sent.
     pub value: String,
     /// What is read.
     pub label: String,
     /// A sentence below; may be empty.
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
+    /// Why it cannot be chosen; empty where it can.
+    pub off: String,
     /// Whether it is the current one.
     pub chosen: bool,
+}
+
+/// A switch of a form: on or off, perhaps held by somebody above.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    /// Name and id.
+    pub name: &'static str,
+    /// What is read.
+    pub label: &'static str,
+    /// The sentence below.
+    pub help: &'static str,
+    /// Whether it is on.
+    pub on: bool,
+    /// Who holds it where it cannot be changed here; empty where it can.
+    pub held: String,
 }
 
 /// The three roles of an organization, with what they mean.
@@ -245,10 +273,17 @@ fn roles(chosen: &str, all: [(&'static str, &'static str, &'static str); 3]) -> 
         .map(|(value, label, help)| Choice {
             value: value.to_owned(),
             label: label.to_owned(),
-            help,
+            help: Cow::Borrowed(help),
             chosen: value == chosen,
+            ..Choice::default()
         })
         .collect()
+}
+
+/// The three reaches of a seat.
+#[must_use]
+pub fn seats(chosen: &str) -> Vec<Choice> {
+    roles(chosen, [("full", "Full", ""), ("viewer", "Viewer", ""), ("none", "No access", "")])
 }
 
 /// The four visibilities of a project, with what they mean.
@@ -258,9 +293,10 @@ pub fn visibilities(chosen: &str) -> Vec<Choice> {
         .into_iter()
         .map(|v| Choice {
             value: v.as_str().to_owned(),
-            label: Mark::visibility(v.as_str()).label.to_owned(),
-            help: v.meaning(),
+            label: Mark::visibility(v.as_str()).label.into_owned(),
+            help: Cow::Borrowed(v.meaning()),
             chosen: v.as_str() == chosen,
+            ..Choice::default()
         })
         .collect()
 }

@@ -19,6 +19,8 @@ pub struct PersonRow {
     pub role: Mark,
     /// State.
     pub status: Mark,
+    /// Models seat and Weave access; service accounts take none.
+    pub seats: Option<(Mark, Mark)>,
     /// Their teams.
     pub teams: Vec<String>,
     /// Created.
@@ -134,8 +136,16 @@ pub struct Person {
     pub events: Vec<EventLine>,
     /// Whether the asker may change them.
     pub can_manage: bool,
+    /// Which form stands open with what was typed before a review: `role`, `seats` or none.
+    pub open: &'static str,
     /// Roles to choose from.
     pub roles: Vec<Choice>,
+    /// Models seat and Weave access, as they are; service accounts take none.
+    pub seats: Option<(Mark, Mark)>,
+    /// The same to choose from.
+    pub seat_choices: (Vec<Choice>, Vec<Choice>),
+    /// Whether the asker may change them.
+    pub can_seat: bool,
     /// What a deactivation takes away, in words.
     pub loses: Vec<String>,
     /// What went wrong.

@@ -49,6 +49,8 @@ pub struct NewProject {
     pub fields: Vec<Field>,
     /// Visibilities to choose from.
     pub visibilities: Vec<Choice>,
+    /// Who is in a restricted one from the start.
+    pub invited: Field,
     /// What went wrong.
     pub problem: String,
 }
@@ -62,6 +64,16 @@ pub struct AccessRow {
     pub name: String,
     /// What they may do.
     pub can: Mark,
+    /// The role that counts here.
+    pub role: Option<Mark>,
+    /// Roles to choose from; empty where it cannot be changed.
+    pub roles: Vec<Choice>,
+    /// The value of the stored one; the chosen one may be what was typed before a review.
+    pub stored: String,
+    /// Whether it differs from the team role.
+    pub star: bool,
+    /// Why it cannot be changed by somebody who may change others; else empty.
+    pub locked: &'static str,
     /// Through what.
     pub through: String,
     /// The reasons.
@@ -70,21 +82,6 @@ pub struct AccessRow {
     pub linked: bool,
     /// Whether an invitation made it, which can be taken back.
     pub invited: bool,
-}
-
-/// What a change of visibility would do.
-#[derive(Debug, Clone)]
-pub struct Preview {
-    /// The visibility that would be set.
-    pub to: String,
-    /// Its mark.
-    pub mark: Mark,
-    /// People who would gain access.
-    pub gains: Vec<String>,
-    /// People who would lose access.
-    pub loses: Vec<String>,
-    /// Shown when a list was cut short.
-    pub more: usize,
 }
 
 /// A project that the asker may know of and not read, with the way in.
@@ -127,8 +124,18 @@ pub struct Project {
     pub why: String,
     /// Created.
     pub created: Stamp,
-    /// By whom; may be empty.
-    pub created_by: String,
+    /// The owner's username; empty where there is none.
+    pub owner: String,
+    /// Whether the owner has left the team.
+    pub owner_left: bool,
+    /// Why the asker may, or may not, give it another owner.
+    pub owner_why: String,
+    /// Who could own it instead; empty where the asker may not say.
+    pub heirs: Vec<Choice>,
+    /// Whether a role of the table differs from the team role.
+    pub starred: bool,
+    /// Why the asker may, or may not, give project roles.
+    pub roles_why: String,
     /// The tabs.
     pub tabs: Vec<Tab>,
     /// `overview`, `access` or `settings`.
@@ -145,8 +152,8 @@ pub struct Project {
     pub list: List,
     /// Visibilities to choose from.
     pub visibilities: Vec<Choice>,
-    /// What the asked change would do.
-    pub preview: Option<Preview>,
+    /// Whether one was typed before a review.
+    pub typed: bool,
     /// Whether the asker may change it.
     pub can_manage: bool,
     /// Why not: address of the reasons.

@@ -3,7 +3,7 @@
 use super::draw::Activity;
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{Choice, EventLine, Field, Mark, Stamp, Tab};
+use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
 use super::projects::ProjectRow;
 use askama::Template;
 
@@ -63,6 +63,8 @@ pub struct MemberRow {
     pub role: Mark,
     /// Roles to choose from; empty where it cannot be changed.
     pub roles: Vec<Choice>,
+    /// The value of the stored one; the chosen one may be what was typed before a review.
+    pub stored: String,
     /// State.
     pub status: Mark,
     /// Since when.
@@ -136,6 +138,8 @@ pub struct Team {
     pub fields: Vec<Field>,
     /// Roles to choose from in that form.
     pub roles: Vec<Choice>,
+    /// Its switches.
+    pub switches: Vec<Switch>,
     /// People one could add, for completion.
     pub suggestions: Vec<String>,
     /// What went wrong.

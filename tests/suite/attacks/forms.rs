@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub fn filled(route: &str) -> String {
     let path = route.strip_prefix("POST ").unwrap();
     let what = if path.starts_with("/console/users") { "deactivate" } else { "visibility" };
-    [("{team}", TEAM), ("{project}", "fusion"), ("{user}", "mia"), ("{id}", "1"), ("{what}", what)]
+    [("{team}", TEAM), ("{project}", "fusion"), ("{user}", "mia"), ("{id}", "1"), ("{role}", "1"), ("{what}", what)]
         .iter()
         .fold(path.to_owned(), |path, (part, with)| path.replace(part, with))
 }
@@ -176,7 +176,7 @@ fn markup_in_names_is_text_on_every_page() {
     ta.data(described, json!({"n": project}));
     ta.data("mutation($d: String) { generateApiKey(input: {description: $d}) { apiKey { id } } }", json!({"d": EVIL}));
     for (client, page, action, field) in [
-        (&root, "/console/settings", "organization", "org"),
+        (&root, "/console/organization", "organization", "org"),
         (&tess, "/acme/settings", "/acme/settings", "about"),
         (&root, "/console/users/mia", "/rename", "name"),
         (&root, "/authorize", "/authorize", "name"),

@@ -1,5 +1,6 @@
 // Opens pages as a person would: a wide and a narrow screen, light and dark, with and without scripts. Reports what
 // axe-core, the browser's console and the layout say; screenshots go to SUITE_SHOTS when it is set.
+// A page may also be { name, at, choose: [[selector, value]], press }: what comes after that form of the page `at` is sent.
 // Task: { url, user, password, pages: [path], themes: ["light","dark"], widths: [1280,390], scripts: true }
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
@@ -37,13 +38,26 @@ if (task.user) {
   await context.close();
 }
 
+/** Fills and sends a form, which may stand behind a closed summary, as a person would. */
+async function send(page, wanted) {
+  for (const [selector, value] of wanted.choose ?? []) {
+    const field = page.locator(selector).first();
+    const summary = page.locator('details:not([open])', { has: page.locator(selector) }).locator('summary').first();
+    if (await summary.count()) await summary.click();
+    if (await field.evaluate(e => e.tagName) === 'SELECT') await field.selectOption(value); else await field.check();
+  }
+  const [answer] = await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.locator(wanted.press).first().click()]);
+  return answer;
+}
+
 for (const scripts of task.scripts) {
   for (const theme of task.themes) {
     for (const width of task.widths) {
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme,
         javaScriptEnabled: scripts, storageState: state });
       const page = await context.newPage();
-      for (const where of task.pages) {
+      for (const wanted of task.pages) {
+        const where = wanted.name ?? wanted;
         const said = [];
         const listen = message => { if (['error', 'warning'].includes(message.type())) said.push(message.text()); };
         const failed = error => said.push('uncaught: ' + error.message);
@@ -53,7 +67,8 @@ for (const scripts of task.scripts) {
         const pending = [];
         const onResponse = response => pending.push(count(response));
         page.on('response', onResponse);
-        const answer = await page.goto(task.url + where, { waitUntil: 'load' });
+        let answer = await page.goto(task.url + (wanted.press ? wanted.at : where), { waitUntil: 'load' });
+        if (wanted.press) answer = await send(page, wanted);
         await Promise.all(pending);
         const row = { page: where, width, theme, scripts, status: answer.status(), bytes, said };
         row.title = await page.title();
