@@ -81,6 +81,8 @@ pub async fn ask(
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
     let mut frame = visit.frame(question.title.clone(), question.section);
+    // This page has no address of its own to come back to.
+    frame.path.clone_from(&question.back);
     for (label, href) in question.crumbs {
         frame = frame.crumb(label, href);
     }

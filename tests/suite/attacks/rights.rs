@@ -19,7 +19,8 @@ fn closed_team(world: &World) -> (Person, Person) {
 /// Posts to a page as its own form would, with the token of another page of the same session.
 fn post(browser: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {
     let token = browser.page("/console/account").form("/logout").fields[0].clone();
-    let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+    // As if the review had been read: the change itself must be refused, not only asking about it.
+    let fields = fields.iter().chain(&[("reviewed", "yes")]).map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
     browser.post_form(path, &[token].into_iter().chain(fields).collect::<Vec<_>>())
 }
 
@@ -366,7 +367,8 @@ fn two_admins_with_browsers_cannot_bring_each_other_down() {
                     let (barrier, browser, token) = (Arc::clone(&barrier), browsers[n].clone(), tokens[n].clone());
                     let victim = pair[1 - n].username.clone();
                     scope.spawn(move || {
-                        let fields = [token, ("role".into(), role.into()), ("sure".into(), victim.clone())];
+                        let sure = [("sure".into(), victim.clone()), ("reviewed".into(), "yes".into())];
+                        let fields = [vec![token, ("role".into(), role.into())], sure.to_vec()].concat();
                         barrier.wait();
                         browser.post_form(&format!("/console/users/{victim}/{what}"), &fields)
                     })
