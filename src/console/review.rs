@@ -112,13 +112,12 @@ fn summary(shifts: &[Shift], org: &str) -> String {
         (false, n) => people(n),
     };
     let (gain, lose) = (who(&|s| !s.gains.is_empty()), who(&|s| !s.loses.is_empty()));
-    let text = match (gain.is_empty(), lose.is_empty()) {
+    match (gain.is_empty(), lose.is_empty()) {
         (true, true) => "Nothing changes".to_owned(),
         (false, true) => format!("Gains: {}", count(&gain)),
         (true, false) => format!("Loses: {}", count(&lose)),
         (false, false) => format!("Gains: {}. Loses: {}", count(&gain), count(&lose)),
-    };
-    text
+    }
 }
 
 fn people(n: usize) -> String {
