@@ -138,7 +138,8 @@ impl User {
     }
 
     /// The projects it reaches, each with the rule that opens it.
-    #[graphql(complexity = "50 * child_complexity")]
+    // A decision or two for every project: for one person at a time.
+    #[graphql(complexity = "200 * child_complexity")]
     async fn reaches(
         &self,
         cx: &Context<'_>,

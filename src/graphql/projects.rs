@@ -92,7 +92,8 @@ impl Project {
 
     /// Who can reach it and through what: the members of its team, each with how they stand to it. People outside are all
     /// alike; `access` says what is open to them. For those who may see the team.
-    #[graphql(complexity = "20 * child_complexity")]
+    // A decision or two for every member: for one project at a time.
+    #[graphql(complexity = "500 * child_complexity")]
     async fn reached_by(&self, cx: &Context<'_>) -> Result<Option<Vec<ProjectReach>>> {
         let (app, who) = of(cx);
         let found = app.ask(who, |cx| ops::reach::of_project(cx, &self.project, None)).map_err(shown)?;

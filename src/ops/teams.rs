@@ -309,16 +309,18 @@ pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     cx.record(grant, changes.into_iter().flatten().collect())
 }
 
-/// Withdraws a pending invitation.
+/// Withdraws a pending invitation; one that promises what the asker lacks stays, as such a member would.
 pub fn withdraw(cx: &mut Acting, team: &str, id: InviteId) -> Result<()> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
-    let grant = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
+    let _may = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
     let invite = cx
         .view()
         .get(&schema::INVITES, &id)?
         .filter(|i| i.team == team.id)
         .ok_or_else(|| Error::not_found("There is no such invitation in this team."))?;
+    let promised = Held::load(cx.view(), invite.role)?;
+    let grant = cx.allow_giving(Action::TeamUninvite, on(&team), &promised)?;
     cx.delete(&grant, &schema::INVITES, &id)?;
     cx.record(grant, changed("invited", Some(&invite.email), None).into_iter().collect())
 }
@@ -395,6 +397,10 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
     }
     team.private_projects = change.private_projects.unwrap_or(team.private_projects);
     team.members_invite = change.members_invite.unwrap_or(team.members_invite);
+    if team.members_invite && !before.members_invite {
+        // It gives every member, the asker among them, what is not given by those who lack it.
+        let _holds = cx.allow(Action::TeamInviteUser, on(&team))?;
+    }
     let changes: Vec<_> = [
         changed("name", Some(&before.name), Some(&team.name)),
         changed("description", Some(&before.description), Some(&team.description)),

@@ -2,10 +2,11 @@
 //! client without credentials and a malicious web page. Each test is named after the symptom and carries the incident it
 //! is taken from; `permissions` holds the whole grid of who may what.
 //!
-//! `rights` and `roles` (people who want more), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
+//! `rights` and `roles` (people who want more), `doors` (an admin who is kept out), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
 //! existence), `wire` (HTTP itself), `limits` (what eats the machine).
 
 mod credentials;
+mod doors;
 pub mod forms;
 mod leaks;
 mod limits;

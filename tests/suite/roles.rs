@@ -280,6 +280,13 @@ fn c94_a_viewer_of_the_organization_is_given_no_writing_role() {
             data["entity"]["members"].as_array().unwrap().iter().find(|m| m["username"] == *who.username).cloned();
         assert!(row.is_none_or(|m| m["role"] == "viewer"), "{data}");
     }
+    // Nor by making a team or owning a project.
+    world.admin.client.create_team("hers", Some("vera")).is(400).message();
+    let owned = made_id(&world.team_admin.client.upsert_project(TEAM, "owned", None));
+    let reply = world.team_admin.client.set_owner(&owned, &world.viewer.id);
+    assert!(matches!(reply.status, 200 | 400), "{reply:?}");
+    let reply = world.viewer.client.describe(TEAM, "owned", "mine");
+    world.agrees(&world.viewer, "project:update", "acme/owned", &reply, false);
     // Somebody who becomes a viewer later keeps the word and loses the right, at once; and gets it back.
     let mia = &world.member;
     for (org_role, may) in [("viewer", false), ("member", true)] {

@@ -387,6 +387,13 @@ fn what_somebody_reaches_is_what_they_read() {
     for who in [&world.viewer, &world.outsider] {
         who.client.refused(404, by, json!({}));
     }
+    // One project, one person at a time: whole lists of it are too heavy.
+    for heavy in [
+        "{ models(entityName: \"acme\") { edges { node { reachedBy { through } } } } }",
+        "{ users { edges { node { reaches { openBesides } } } } }",
+    ] {
+        world.admin.client.refused(400, heavy, json!({}));
+    }
     // A stranger reads a public project and learns nothing of the team behind it.
     let by = "{ project(entityName: \"acme\", name: \"show\") { name reachedBy { user { username } } } }";
     let reply = world.outsider.client.graphql(by, json!({}));
