@@ -12,6 +12,7 @@ use crate::model::role::Action;
 use crate::model::user::{Status, User};
 use crate::policy::{Actor, Credential, Resource, Subject};
 use crate::store::{Read, schema};
+use std::sync::Arc;
 
 /// The most keys one account may have.
 pub const KEYS_MAX: usize = 50;
@@ -137,27 +138,27 @@ pub fn resolve(view: &impl Read, presented: &str, now: Millis) -> Result<Subject
     if !super::users::is_active(view, key.owner)? {
         return Err(refused());
     }
-    Ok(subject_of(key))
+    Ok(subject_of(&key))
 }
 
 /// [`resolve`] with the owner's row, where the use-case that follows on the same view wants it too.
-pub fn resolve_owner(view: &impl Read, presented: &str, now: Millis) -> Result<(Subject, User)> {
+pub fn resolve_owner(view: &impl Read, presented: &str, now: Millis) -> Result<(Subject, Arc<User>)> {
     let key = presented_key(view, presented, now)?;
-    let owner = view.get(&schema::USERS, &key.owner)?.filter(|user| user.status == Status::Active);
-    Ok((subject_of(key), owner.ok_or_else(refused)?))
+    let owner = view.shared(&schema::USERS, &key.owner)?.filter(|user| user.status == Status::Active);
+    Ok((subject_of(&key), owner.ok_or_else(refused)?))
 }
 
-fn presented_key(view: &impl Read, presented: &str, now: Millis) -> Result<ApiKey> {
+fn presented_key(view: &impl Read, presented: &str, now: Millis) -> Result<Arc<ApiKey>> {
     let id = key_id(presented).ok_or_else(refused)?;
-    let key = view.get(&schema::API_KEYS, &id.to_owned())?.ok_or_else(refused)?;
+    let key = view.shared(&schema::API_KEYS, &id.to_owned())?.ok_or_else(refused)?;
     if !key.fits(presented) || key.is_expired(now) {
         return Err(refused());
     }
     Ok(key)
 }
 
-fn subject_of(key: ApiKey) -> Subject {
-    Subject { actor: Actor::User(key.owner), credential: Credential::Key(key.id, key.scope) }
+fn subject_of(key: &ApiKey) -> Subject {
+    Subject { actor: Actor::User(key.owner), credential: Credential::Key(key.id.clone(), key.scope) }
 }
 
 fn refused() -> Error {

@@ -91,7 +91,7 @@ pub struct Cx<'a, V> {
     caller: &'a Caller,
     env: &'a Env,
     /// The asker's row once it was read; forgotten whenever something is written.
-    asker: OnceCell<Option<User>>,
+    asker: OnceCell<Option<Arc<User>>>,
     refusal: RefCell<Option<Event>>,
     events: Cell<u32>,
 }
@@ -112,7 +112,7 @@ impl<'a, V: Read> Cx<'a, V> {
     }
 
     /// The same where the asker's row, as `view` has it, was just read.
-    pub fn known(view: V, caller: &'a Caller, env: &'a Env, asker: User) -> Self {
+    pub fn known(view: V, caller: &'a Caller, env: &'a Env, asker: Arc<User>) -> Self {
         Cx { asker: OnceCell::from(Some(asker)), ..Cx::new(view, caller, env) }
     }
 
@@ -145,12 +145,12 @@ impl<'a, V: Read> Cx<'a, V> {
     pub(crate) fn asker(&self) -> Result<Option<&User>> {
         if self.asker.get().is_none() {
             let row = match self.subject().user() {
-                Some(id) => self.view.get(&schema::USERS, &id)?,
+                Some(id) => self.view.shared(&schema::USERS, &id)?,
                 None => None,
             };
             let _ = self.asker.set(row);
         }
-        Ok(self.asker.get().and_then(Option::as_ref))
+        Ok(self.asker.get().and_then(Option::as_deref))
     }
 
     /// Reads for the modules of `ops`.

@@ -363,12 +363,7 @@ fn keep_an_admin(cx: &Acting, before: &User) -> Result<()> {
 
 /// Whether the account exists and works: what every credential depends on at every request.
 pub(super) fn is_active(view: &impl Read, id: UserId) -> Result<bool> {
-    #[derive(serde::Deserialize)]
-    struct Part {
-        status: Status,
-    }
-    let part: Option<Part> = view.part(&schema::USERS, &id)?;
-    Ok(part.is_some_and(|user| user.status == Status::Active))
+    Ok(view.shared(&schema::USERS, &id)?.is_some_and(|user| user.status == Status::Active))
 }
 
 /// A living user by username or address, folded; no check of rights.

@@ -12,6 +12,7 @@
 mod doctor;
 pub mod engine;
 pub mod key;
+mod memo;
 pub mod memory;
 mod migrate;
 mod range;

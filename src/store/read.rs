@@ -3,10 +3,10 @@
 
 use super::engine::{Order, View, Visit};
 use super::key::KeyCode;
+use super::memo;
 use super::range::{Cursor, Listed, Range};
 use super::table::{Directory, Index, Record, Table, Unique, Walkable, row_key, unpack};
 use crate::error::{Code, Error, Result};
-use serde::de::DeserializeOwned;
 use std::any::TypeId;
 use std::sync::Arc;
 
@@ -52,10 +52,11 @@ pub trait Read: Rows {
         self.load(&row_key(table.number, key))
     }
 
-    /// The fields of a record that `P` names, without decoding the others: for what every request asks of a row.
-    fn part<V: Record, P: DeserializeOwned>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<P>> {
+    /// [`Self::get`] for rows that requests read again and again: decoded once for as long as their bytes stay the same.
+    fn shared<V: Record>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<Arc<V>>> {
+        let row = row_key(table.number, key);
         let mut found = None;
-        self.row(&row_key(table.number, key), &mut |value| found = Some(unpack(value)))?;
+        self.row(&row, &mut |value| found = Some(memo::decoded(&row, value)))?;
         found.transpose().map_err(|why| undecodable(&why))
     }
 

@@ -27,6 +27,28 @@ fn a_record_is_found_by_key_and_by_each_index() {
 }
 
 #[test]
+fn a_shared_record_is_the_one_of_the_view_it_is_read_from() {
+    with_store(|store| {
+        act(store, |tx| {
+            tx.next_id(IDS)?;
+            tx.put(&PEOPLE, &person(1, "ana"))
+        })
+        .unwrap();
+        let before = store.snapshot().unwrap();
+        let name = |view: &Snapshot| view.shared(&PEOPLE, &PersonId(1)).unwrap().map(|p| p.name.clone());
+        assert_eq!((name(&before), name(&before)), (Some("ana".into()), Some("ana".into())));
+        act(store, |tx| tx.put(&PEOPLE, &person(1, "anna"))).unwrap();
+        let after = store.snapshot().unwrap();
+        assert_eq!(
+            (name(&after), name(&before), name(&after)),
+            (Some("anna".into()), Some("ana".into()), Some("anna".into()))
+        );
+        act(store, |tx| tx.delete(&PEOPLE, &PersonId(1))).unwrap();
+        assert_eq!((name(&store.snapshot().unwrap()), name(&before)), (None, Some("ana".into())));
+    });
+}
+
+#[test]
 fn a_change_moves_the_index_rows_and_a_deletion_removes_them() {
     with_store(|store| {
         act(store, |tx| {
