@@ -2,6 +2,7 @@
 //! a surface to a use-case; they draw the time and the event ids, and write refusals to the audit log afterwards.
 //! Sign-in lives here too, since it crosses the line between the async world (hashing) and the transactions.
 
+use crate::blobs::Blobs;
 use crate::clock::{Clock, MINUTE, Millis};
 use crate::config::env::Env as Environment;
 use crate::config::settings::{LiveSettings, Settings};
@@ -16,6 +17,7 @@ use crate::model::user::{Status, User};
 use crate::ops::credentials::FreshKey;
 use crate::ops::denials::Denials;
 use crate::ops::passwords::{Hasher, PASSWORD_MAX};
+use crate::ops::runs::tickets::{Ticket, Way};
 use crate::ops::sessions::FreshSession;
 use crate::ops::throttle::Throttle;
 use crate::ops::users::NewUser;
@@ -54,6 +56,7 @@ pub struct App {
     denials: Denials,
     uses: Uses,
     reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
+    ticket_key: [u8; 32],
 }
 
 /// What the instance is made from.
@@ -89,6 +92,7 @@ impl App {
         let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
         let sealer = Sealer::new(&parts.sealing_key)?;
         let assertions = ops::secrets::assertion_key(&parts.store, &sealer, &parts.random, now)?;
+        let ticket_key = ops::secrets::ticket_key(&parts.store, &sealer, &parts.random, now)?;
         Ok(App {
             assertions,
             hasher: Hasher::start(parts.hashing_threads, parts.random.clone())?,
@@ -104,6 +108,7 @@ impl App {
             denials: Denials::default(),
             uses: Uses::default(),
             reveals: Mutex::default(),
+            ticket_key,
         })
     }
 
@@ -410,6 +415,52 @@ impl App {
             return None;
         }
         self.reveals.lock().remove(&(label, service)).filter(|(_, until)| *until > now).map(|(key, _)| key)
+    }
+
+    /// The address at which the bearer of a ticket sends or fetches a file's bytes.
+    pub fn ticket_url(&self, ticket: &Ticket) -> String {
+        format!("{}/files/transfer/{}", self.base_url, ticket.seal(&self.ticket_key))
+    }
+
+    /// The ticket in such an address with its account as the caller, as long as both are good.
+    ///
+    /// # Errors
+    /// [`Code::Denied`].
+    pub fn by_ticket(&self, text: &str, way: Way, origin: Origin) -> Result<(Ticket, Caller)> {
+        let now = self.clock.now();
+        let ticket = Ticket::open(text, &self.ticket_key, way, now)?;
+        if !self.store.read(|view| ops::runs::files::still_good(view, &ticket, now))? {
+            return Err(Error::denied("The API key that this file address was asked for with is revoked.", true));
+        }
+        let subject = Subject { actor: Actor::User(ticket.user), credential: Credential::None };
+        Ok((ticket, Caller { subject, origin }))
+    }
+
+    /// A short random run id, as clients make them.
+    pub fn fresh_run_name(&self) -> Result<String> {
+        Ok(self.random.letters(8)?.to_ascii_lowercase())
+    }
+
+    /// Sweeps away some of what is left of deleted projects' runs and of replaced files; says whether more may be left.
+    pub async fn sweep_runs(&self, blobs: &Arc<Blobs>) -> Result<bool> {
+        let (gone, run) =
+            self.store.read(|view| Ok((ops::runs::files::remains(view)?, ops::runs::change::remains(view)?)))?;
+        if gone.is_empty() && run.is_none() {
+            return Ok(false);
+        }
+        let (on_disk, bytes) = (Arc::clone(blobs), gone.clone());
+        let removed = tokio::task::spawn_blocking(move || {
+            bytes.iter().try_for_each(|b| on_disk.remove(b.run.0, &b.blob))?;
+            run.map_or(Ok(()), |run| on_disk.remove_run(run.0))
+        });
+        removed.await.map_err(Error::internal)??;
+        self.store
+            .write(move |tx| {
+                ops::runs::files::forget(tx, &gone)?;
+                run.map_or(Ok(true), |run| ops::runs::change::sweep(tx, run)).map(drop)
+            })
+            .await?;
+        Ok(true)
     }
 
     /// Housekeeping, every few seconds: last uses, counts of refusals, sessions that are over.

@@ -56,6 +56,8 @@ codes! {
     InvalidValue        "INVALID_VALUE"        Invalid         "A value breaks a rule; the message names which.";
     WeakPassword        "WEAK_PASSWORD"        Invalid         "The password is too easy to guess.";
     NotAMember          "NOT_A_MEMBER"         Invalid         "The person must belong to the team first.";
+    LimitReached        "LIMIT_REACHED"        Invalid         "It would go over a limit of this server; the message names which.";
+    NotOffered          "NOT_OFFERED"          Invalid         "This server does not offer it.";
     Unauthenticated     "UNAUTHENTICATED"      Unauthenticated "The credential is missing, unknown, expired or revoked.";
     SignInFailed        "SIGN_IN_FAILED"       Unauthenticated "User name and password do not fit together.";
     Denied              "DENIED"               Denied          "The access rules refuse it; the message names the rule.";

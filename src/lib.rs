@@ -15,9 +15,12 @@
 //! | [`ops`] | use-cases: one function per thing a person can do |
 //! | [`graphql`] | the administration API that the wandb SDK calls |
 //! | [`decisions`] | the decision point for other services: AuthZEN, and the answer for reverse proxies |
+//! | [`runs`] | what a running wandb client streams, and the bytes of files |
+//! | [`blobs`] | the bytes of run files on disk |
 //! | [`rest`] | small JSON endpoints: the credential's subject, explanations, the audit log |
 
 pub mod app;
+pub mod blobs;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -33,4 +36,5 @@ pub mod model;
 pub mod ops;
 pub mod policy;
 pub mod rest;
+pub mod runs;
 pub mod store;

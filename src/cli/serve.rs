@@ -3,6 +3,7 @@
 
 use super::{healthcheck, open, start_log};
 use crate::app::App;
+use crate::blobs::Blobs;
 use crate::config::env::Env;
 use crate::config::{Config, Flags};
 use crate::control;
@@ -43,13 +44,14 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     })?;
     config.bound_to(listener.local_addr().map_err(Error::internal)?);
     let app = web::Data::new(open(&config)?);
+    let blobs = web::Data::new(Blobs::open(&config.data_dir));
     let certificates = Certificates::load(&config, &app.clock)?;
     let boot = u32::from_be_bytes(app.random.bytes::<4>()?);
     let store = app.store.clone();
     let probe = move || store.read(|view| view.get(&schema::ORGS, &HOME)).map(drop);
     let outer = web::Data::new(Outer::new(&config, boot, Box::new(probe)));
     let system = actix_web::rt::System::new();
-    let served = system.block_on(serve(&config, &app, outer, certificates, listener));
+    let served = system.block_on(serve(&config, &app, blobs, outer, certificates, listener));
     healthcheck::forget(&config);
     let _ = std::fs::remove_file(config.control_socket());
     app.stop();
@@ -60,6 +62,7 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
 async fn serve(
     config: &Config,
     app: &web::Data<App>,
+    blobs: web::Data<Blobs>,
     outer: web::Data<Outer>,
     certificates: Option<Arc<Certificates>>,
     listener: std::net::TcpListener,
@@ -70,6 +73,7 @@ async fn serve(
     actix_web::rt::spawn(feed_watchdog(outer.clone()));
     actix_web::rt::spawn(reload_on_hangup(certificates.clone())?);
     actix_web::rt::spawn(keep_house(app.clone()));
+    actix_web::rt::spawn(sweep_runs(app.clone(), blobs.clone().into_inner()));
     let (for_shell, for_routes, its_config) = (app.clone(), app.clone(), Arc::new(config.clone()));
     let handle = move |request| {
         let (app, config) = (for_shell.clone(), Arc::clone(&its_config));
@@ -87,9 +91,11 @@ async fn serve(
     let routes = move |routes: &mut web::ServiceConfig| {
         routes
             .app_data(for_routes.clone())
+            .app_data(blobs.clone())
             .configure(crate::graphql::routes)
             .configure(crate::rest::routes)
             .configure(crate::decisions::routes)
+            .configure(crate::runs::routes)
             .configure(crate::console::routes);
     };
     http::serve(config, listener, certificates, outer, routes, ready, stop).await
@@ -117,6 +123,20 @@ async fn keep_house(app: web::Data<App>) {
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
         app.tick();
+    }
+}
+
+/// Sweeps away what deleted projects and replaced files leave behind, a little at a time.
+async fn sweep_runs(app: web::Data<App>, blobs: Arc<Blobs>) {
+    loop {
+        match app.sweep_runs(&blobs).await {
+            Ok(true) => tokio::task::yield_now().await,
+            Ok(false) => tokio::time::sleep(HOUSEKEEPING).await,
+            Err(error) => {
+                tracing::warn!("remains of runs are not swept away yet: {error:?}");
+                tokio::time::sleep(12 * HOUSEKEEPING).await;
+            }
+        }
     }
 }
 

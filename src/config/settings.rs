@@ -18,6 +18,12 @@ pub enum Kind {
     Bool,
     /// A positive length of time: a whole number of hours, or a span such as `720h` or `30d`.
     Hours,
+    /// A positive length of time, such as `5m`.
+    Span,
+    /// A number of bytes, such as `1048576` or `64MiB`.
+    Bytes,
+    /// A whole number above 0.
+    Count,
 }
 
 impl Kind {
@@ -26,6 +32,9 @@ impl Kind {
         match self {
             Kind::Bool => "`true` or `false`",
             Kind::Hours => "a whole number of hours above 0, or a length of time such as `720h`",
+            Kind::Span => "a length of time such as `5m`",
+            Kind::Bytes => "a number of bytes above 0, such as `1048576` or `64MiB`",
+            Kind::Count => "a whole number above 0",
         }
     }
 
@@ -41,8 +50,27 @@ impl Kind {
                 };
                 (span > 0 && span <= span::LONGEST).then_some(Value::Span(span))
             }
+            Kind::Span => span::parse(text).filter(|span| *span > 0).map(Value::Span),
+            Kind::Bytes => parse_bytes(text).map(Value::Number),
+            Kind::Count => text.trim().parse().ok().filter(|n| *n > 0 && *n <= 1_000_000_000).map(Value::Number),
         }
     }
+}
+
+/// A number with or without `KiB`, `MiB`, `GiB` or `TiB`, above 0 and below an exbibyte.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text.get(..digits)?.parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return None,
+    };
+    number.checked_mul(1 << unit).filter(|n| *n > 0 && *n < 1 << 60)
 }
 
 /// One setting's definition.
@@ -68,6 +96,22 @@ pub struct Setting {
 pub const SESSION_LENGTH: &str = "session.length";
 /// `teams.members_may_create`.
 pub const MEMBERS_MAY_CREATE_TEAMS: &str = "teams.members_may_create";
+/// `runs.crashed_after`.
+pub const RUN_CRASHED_AFTER: &str = "runs.crashed_after";
+/// `runs.lines_limit`.
+pub const RUN_LINES_LIMIT: &str = "runs.lines_limit";
+/// `runs.line_limit`.
+pub const RUN_LINE_LIMIT: &str = "runs.line_limit";
+/// `runs.text_limit`.
+pub const RUN_TEXT_LIMIT: &str = "runs.text_limit";
+/// `runs.tags_limit`.
+pub const RUN_TAGS_LIMIT: &str = "runs.tags_limit";
+/// `runs.file_limit`.
+pub const RUN_FILE_LIMIT: &str = "runs.file_limit";
+/// `runs.files_limit`.
+pub const RUN_FILES_LIMIT: &str = "runs.files_limit";
+/// `runs.project_limit`.
+pub const RUN_PROJECT_LIMIT: &str = "runs.project_limit";
 
 /// `personal_entities.disabled`.
 pub const PERSONAL_ENTITIES_DISABLED: &str = "personal_entities.disabled";
@@ -112,6 +156,78 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Whether organization admins are kept out of teams: they cannot add themselves, make service accounts or keys there, or change the visibility of projects in teams they are not in.",
         caution: "A team whose last admin leaves can then be repaired only by adding somebody else to it.",
     },
+    Setting {
+        key: RUN_CRASHED_AFTER,
+        env: &["BAILIWICK_RUN_CRASHED_AFTER"],
+        kind: Kind::Span,
+        default: "5m",
+        secret: false,
+        doc: "How long a running run may be silent before it counts as crashed. The client reports at least every 30 seconds.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_LINES_LIMIT,
+        env: &["BAILIWICK_RUN_LINES_LIMIT"],
+        kind: Kind::Bytes,
+        default: "1GiB",
+        secret: false,
+        doc: "How much history, machine metrics and console output one run may have.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_LINE_LIMIT,
+        env: &["BAILIWICK_RUN_LINE_LIMIT"],
+        kind: Kind::Bytes,
+        default: "1MiB",
+        secret: false,
+        doc: "How long one line of history or console output may be.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_TEXT_LIMIT,
+        env: &["BAILIWICK_RUN_TEXT_LIMIT"],
+        kind: Kind::Bytes,
+        default: "1MiB",
+        secret: false,
+        doc: "How large the configuration and the summary of a run may be, each.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_TAGS_LIMIT,
+        env: &["BAILIWICK_RUN_TAGS_LIMIT"],
+        kind: Kind::Count,
+        default: "100",
+        secret: false,
+        doc: "How many tags a run may have.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_FILE_LIMIT,
+        env: &["BAILIWICK_RUN_FILE_LIMIT"],
+        kind: Kind::Bytes,
+        default: "5GiB",
+        secret: false,
+        doc: "How large one file of a run may be.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_FILES_LIMIT,
+        env: &["BAILIWICK_RUN_FILES_LIMIT"],
+        kind: Kind::Count,
+        default: "10000",
+        secret: false,
+        doc: "How many files one run may have.",
+        caution: "",
+    },
+    Setting {
+        key: RUN_PROJECT_LIMIT,
+        env: &["BAILIWICK_RUN_PROJECT_LIMIT"],
+        kind: Kind::Bytes,
+        default: "100GiB",
+        secret: false,
+        doc: "How much the runs of one project may have in all, files included.",
+        caution: "",
+    },
 ];
 
 /// A setting's value, parsed.
@@ -121,6 +237,29 @@ pub enum Value {
     Bool(bool),
     /// A length of time.
     Span(Millis),
+    /// A size or a count.
+    Number(u64),
+}
+
+/// The bounds on runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Silence after which a running run counts as crashed.
+    pub crashed_after: Millis,
+    /// Bytes of lines of one run.
+    pub lines: u64,
+    /// Bytes of one line.
+    pub line: u64,
+    /// Bytes of a configuration or summary.
+    pub text: u64,
+    /// Tags of one run.
+    pub tags: u64,
+    /// Bytes of one file.
+    pub file: u64,
+    /// Files of one run.
+    pub files: u64,
+    /// Bytes of all runs of a project.
+    pub project: u64,
 }
 
 /// Where the value in force comes from.
@@ -175,6 +314,7 @@ pub struct Settings {
     members_may_create_teams: bool,
     personal_entities_disabled: bool,
     admin_team_access_disabled: bool,
+    runs: RunLimits,
 }
 
 impl Settings {
@@ -192,11 +332,29 @@ impl Settings {
             Some(Value::Bool(yes)) => Ok(yes),
             _ => Err(wrong(key)),
         };
+        let number = |key: &str| match find(key) {
+            Some(Value::Number(n)) => Ok(n),
+            _ => Err(wrong(key)),
+        };
+        let runs = RunLimits {
+            crashed_after: match find(RUN_CRASHED_AFTER) {
+                Some(Value::Span(span)) => span,
+                _ => return Err(wrong(RUN_CRASHED_AFTER)),
+            },
+            lines: number(RUN_LINES_LIMIT)?,
+            line: number(RUN_LINE_LIMIT)?,
+            text: number(RUN_TEXT_LIMIT)?,
+            tags: number(RUN_TAGS_LIMIT)?,
+            file: number(RUN_FILE_LIMIT)?,
+            files: number(RUN_FILES_LIMIT)?,
+            project: number(RUN_PROJECT_LIMIT)?,
+        };
         Ok(Settings {
             session_length,
             members_may_create_teams: flag(MEMBERS_MAY_CREATE_TEAMS)?,
             personal_entities_disabled: flag(PERSONAL_ENTITIES_DISABLED)?,
             admin_team_access_disabled: flag(ADMIN_TEAM_ACCESS_DISABLED)?,
+            runs,
             resolved,
         })
     }
@@ -219,6 +377,11 @@ impl Settings {
     /// Whether organization admins are kept out of teams they are not in.
     pub fn admin_team_access_disabled(&self) -> bool {
         self.admin_team_access_disabled
+    }
+
+    /// The bounds on runs.
+    pub fn runs(&self) -> &RunLimits {
+        &self.runs
     }
 
     /// Whether members who are not admins may create teams.
@@ -318,6 +481,16 @@ mod tests {
         assert_eq!(Settings::resolve(&same, &saved(&[])).unwrap().session_length(), 24 * HOUR);
         let yes = Env::of(&[("GORILLA_ALLOW_USER_TEAM_CREATION", "Yes")]);
         assert!(Settings::resolve(&yes, &saved(&[])).unwrap().members_may_create_teams());
+    }
+
+    #[test]
+    fn sizes_take_binary_units() {
+        for (text, bytes) in [("1048576", 1 << 20), ("64MiB", 64 << 20), (" 5 GiB ", 5 << 30), ("2TiB", 2 << 40)] {
+            assert_eq!(Kind::Bytes.parse(text), Some(Value::Number(bytes)), "{text}");
+        }
+        for text in ["", "0", "-1", "64MB", "1e6", "99999999999TiB", "MiB"] {
+            assert_eq!(Kind::Bytes.parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! The wandb client takes 200 without `errors` for success, repeats 409, 429 and 5xx for a minute and more, and shows the
 //! sentence verbatim only when the status is an error. So every refusal is 400, 401, 403 or 404 with `errors`.
 
+mod absent;
 mod access;
 mod access_changes;
 mod mutation;
@@ -13,6 +14,8 @@ mod people;
 mod projects;
 mod query;
 mod roles;
+mod run_changes;
+mod runs;
 mod scan;
 mod teams;
 mod types;
@@ -22,6 +25,7 @@ mod valid;
 use crate::app::App;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
+use crate::ops::runs::upsert::Claimed;
 use access::AccessQueries;
 use access_changes::AccessChanges;
 use actix_web::http::{StatusCode, header};
@@ -29,6 +33,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::{EmptySubscription, MergedObject, Request, Response, SDLExportOptions, Schema, Variables};
 use mutation::Mutation;
 use query::Query;
+use run_changes::RunChanges;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -45,7 +50,7 @@ struct Questions(Query, AccessQueries);
 /// What can be changed.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-struct Changes(Mutation, AccessChanges);
+struct Changes(Mutation, AccessChanges, RunChanges);
 
 type Whole = Schema<Questions, Changes, EmptySubscription>;
 
@@ -83,9 +88,24 @@ struct Body {
 
 async fn post(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     let who = auth::by_key(&app, &request)?;
-    let asked = read(&request, &body)?;
-    let asked = asked.data(app.into_inner()).data(who);
+    let mut asked = read(&request, &body)?;
+    let (operation, variables) = (asked.operation_name.clone(), std::mem::take(&mut asked.variables));
+    // What does not parse is told when it is executed.
+    if let Ok(document) = asked.parsed_query() {
+        absent::check(&app, &who, document, operation.as_deref(), &variables)?;
+    }
+    asked.variables = variables;
+    let asked = asked.data(app.into_inner()).data(who).data(claimed(&request));
     Ok(answer(SCHEMA.execute(asked).await, &request))
+}
+
+/// Whom the client says it works for; believed of service accounts only, see `ops::runs::upsert`.
+fn claimed(request: &HttpRequest) -> Claimed {
+    let stated = |name: &str| {
+        let text = request.headers().get(name)?.to_str().ok()?.trim();
+        (!text.is_empty() && text.len() <= 254).then(|| text.to_owned())
+    };
+    Claimed { username: stated("x-wandb-username"), email: stated("x-wandb-user-email") }
 }
 
 /// The operation asked for, within bounds.

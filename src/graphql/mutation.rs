@@ -289,7 +289,7 @@ pub struct DeleteApiKeyInput {
 #[derive(SimpleObject)]
 pub struct SuccessPayload {
     /// Always true.
-    success: bool,
+    pub success: bool,
 }
 
 impl SuccessPayload {

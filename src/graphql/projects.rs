@@ -2,10 +2,13 @@
 
 use super::access::ProjectReach;
 use super::people::User;
-use super::types::{DateTime, JsonString, PageInfo, of, shown};
+use super::runs::{Run, RunConnection, RunEdge};
+use super::types::{DateTime, JsonString, PageInfo, of, page, shown};
 use crate::model::project::Project as Record;
 use crate::model::role::Action;
 use crate::ops;
+use crate::ops::runs::filter::{Filter, order_of};
+use crate::ops::runs::list;
 use crate::policy::Resource;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
@@ -42,6 +45,87 @@ impl Project {
         }
         let (app, who) = of(cx);
         app.ask(who, |cx| ops::lookup::entity_name_of(cx, &self.project)).map_err(shown)
+    }
+
+    /// The team or person it belongs to.
+    async fn entity(&self, cx: &Context<'_>) -> Result<ProjectEntity> {
+        Ok(ProjectEntity { id: ID(self.project.entity.global()), name: self.entity_name(cx).await? })
+    }
+
+    /// The same as `id`.
+    async fn internal_id(&self) -> ID {
+        ID(self.project.id.global())
+    }
+
+    /// One of its runs by run id; null where there is none.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn run(&self, cx: &Context<'_>, #[graphql(desc = "The run id.")] name: String) -> Result<Option<Run>> {
+        let (app, who) = of(cx);
+        let found = app.ask(who, |cx| ops::runs::in_project(cx, self.project.id, &name)).map_err(shown)?;
+        Ok(found.map(Run))
+    }
+
+    /// The same as `run`, under the name that older clients use.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn bucket(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "The run id.")] name: String,
+        #[graphql(name = "missingOk", desc = "Taken and ignored: a run that is not there is null.")]
+        _missing_ok: Option<bool>,
+        #[graphql(name = "desc", desc = "Taken and ignored.")] _desc: Option<String>,
+    ) -> Result<Option<Run>> {
+        let (app, who) = of(cx);
+        let found = app.ask(who, |cx| ops::runs::in_project(cx, self.project.id, &name)).map_err(shown)?;
+        Ok(found.map(Run))
+    }
+
+    /// How many runs it has.
+    #[graphql(complexity = "50")]
+    async fn run_count(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(desc = "Which runs, in MongoDB's query language.")] filters: Option<JsonString>,
+    ) -> Result<i32> {
+        let (app, who) = of(cx);
+        let filter = Filter::parse(filters.as_ref().map_or("", |f| f.0.as_str())).map_err(shown)?;
+        let count = app.ask(who, |cx| list::count(cx, self.project.id, &filter)).map_err(shown)?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// Its runs.
+    #[graphql(complexity = "50 + 10 * child_complexity")]
+    async fn runs(
+        &self,
+        cx: &Context<'_>,
+        #[graphql(
+            desc = "Which runs, in MongoDB's query language: `state`, `display_name`, `created_at`, `username`, `tags`, \
+                    `config.KEY`, `summary_metrics.KEY` and some more; `$eq $ne $gt $gte $lt $lte $in $nin $regex $exists \
+                    $and $or $nor $not`."
+        )]
+        filters: Option<JsonString>,
+        #[graphql(desc = "A field with `+` or `-` before it; `+created_at` by default.")] order: Option<String>,
+        #[graphql(desc = "How many at most; 50 by default, up to 1,000.")] first: Option<i32>,
+        #[graphql(desc = "Continues behind this cursor.")] after: Option<String>,
+    ) -> Result<RunConnection> {
+        let (app, who) = of(cx);
+        let (limit, after) = page(first, after.as_deref(), 50).map_err(shown)?;
+        let is_later = after.is_some();
+        let asked = list::Asked {
+            filter: Filter::parse(filters.as_ref().map_or("", |f| f.0.as_str())).map_err(shown)?,
+            order: order.as_deref().filter(|o| !o.is_empty()).map(order_of).transpose().map_err(shown)?,
+            limit,
+            after,
+        };
+        let found = app.ask(who, |cx| list::page(cx, self.project.id, &asked)).map_err(shown)?;
+        let edges: Vec<RunEdge> = found
+            .items
+            .into_iter()
+            .map(|seen| RunEdge { cursor: list::cursor(&seen.run).to_string(), node: Run(seen) })
+            .collect();
+        let (start, end) = (edges.first().map(|e| e.cursor.as_str()), edges.last().map(|e| e.cursor.as_str()));
+        let page_info = PageInfo::new(start, end, found.more, is_later);
+        Ok(RunConnection { page_info, edges })
     }
 
     /// One line for people.
@@ -118,6 +202,15 @@ impl Project {
             })
             .collect())
     }
+}
+
+/// What a project belongs to.
+#[derive(SimpleObject)]
+pub struct ProjectEntity {
+    /// base64 of `Entity:number`.
+    id: ID,
+    /// The name in paths.
+    name: String,
 }
 
 /// A role by name, as the wandb client reads it.

@@ -125,7 +125,8 @@ impl Query {
         project(app, who, name, entity_name).map(Some).map_err(shown)
     }
 
-    /// The same as `project`, under the name that older clients use.
+    /// The same as `project`, under the name that older clients use; null, and no error, for one that the asker could make by
+    /// submitting a run to it.
     #[graphql(complexity = "20 + child_complexity")]
     async fn model(
         &self,
@@ -134,6 +135,11 @@ impl Query {
         #[graphql(desc = "The team or person; the asker's default entity when absent.")] entity_name: Option<String>,
     ) -> Result<Option<Project>> {
         let (app, who) = of(cx);
+        if let Some(name) = name.as_deref().filter(|n| !n.is_empty())
+            && app.ask(who, |cx| ops::runs::upsert::could_begin(cx, entity_name.as_deref(), name)).unwrap_or(false)
+        {
+            return Ok(None);
+        }
         project(app, who, name, entity_name).map(Some).map_err(shown)
     }
 

@@ -17,6 +17,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
 
+/// Whether bytes of a file go to or from `path`: its handler knows how many may come.
+fn is_transfer(path: &str) -> bool {
+    path.starts_with("/files/transfer/")
+}
+
+/// The most bytes that a body sent to `path` may have.
+pub fn limit_of(path: &str) -> u64 {
+    if is_transfer(path) {
+        u64::MAX
+    } else if path.starts_with("/files/") {
+        super::STREAM_LIMIT as u64
+    } else {
+        super::BODY_LIMIT as u64
+    }
+}
+
 /// How long a client may take to send a whole body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,10 +45,11 @@ struct Shared {
 pub struct Bounds(Rc<Shared>);
 
 impl Bounds {
-    /// Takes hold of `payload`; the handler gets the [`Bounded`] form.
-    pub fn new(payload: Payload) -> (Bounds, Bounded) {
+    /// Takes hold of `payload` of a request to `path`; the handler gets the [`Bounded`] form.
+    pub fn new(payload: Payload, path: &str) -> (Bounds, Bounded) {
         let shared = Rc::new(Shared { payload: RefCell::new(payload), ended: Cell::new(false) });
-        (Bounds(Rc::clone(&shared)), Bounded { shared, left: super::BODY_LIMIT, deadline: None })
+        let (left, steady) = (limit_of(path), is_transfer(path));
+        (Bounds(Rc::clone(&shared)), Bounded { shared, left, steady, deadline: None })
     }
 
     /// The answer's body, keeping the request's alive unless it was read to its end.
@@ -44,7 +61,9 @@ impl Bounds {
 /// A body that ends in an error once it is too large or too slow.
 pub struct Bounded {
     shared: Rc<Shared>,
-    left: usize,
+    left: u64,
+    /// Whether the patience is for the next bytes rather than for all of them: a large file may take its time.
+    steady: bool,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -54,9 +73,12 @@ impl Stream for Bounded {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut *self.shared.payload.borrow_mut()).poll_next(cx);
         match polled {
-            Poll::Ready(Some(Ok(chunk))) => match self.left.checked_sub(chunk.len()) {
+            Poll::Ready(Some(Ok(chunk))) => match self.left.checked_sub(chunk.len() as u64) {
                 Some(left) => {
                     self.left = left;
+                    if self.steady {
+                        self.deadline = None;
+                    }
                     Poll::Ready(Some(Ok(chunk)))
                 }
                 None => Poll::Ready(Some(Err(PayloadError::Overflow))),

@@ -2,7 +2,7 @@
 //! the surface's format, security headers, metrics and the access log. It is on the hot path of every authorized read,
 //! so it allocates next to nothing. It knows no rules and reads no credential; see `auth.rs` for those.
 
-use super::body::Bounds;
+use super::body::{Bounds, limit_of};
 use super::metrics::Surface;
 use super::{Outer, reply};
 use crate::error::{Code, Error};
@@ -131,7 +131,7 @@ where
         let body = match request.take_payload() {
             Payload::None => None,
             payload => {
-                let (bounds, bounded) = Bounds::new(payload);
+                let (bounds, bounded) = Bounds::new(payload, request.path());
                 request.set_payload(Payload::Stream { payload: Box::pin(bounded) });
                 Some(bounds)
             }
@@ -175,7 +175,7 @@ fn admit(outer: &Outer, request: &mut ServiceRequest, peer: IpAddr, id: RequestI
     }
     if let Some(length) = request.headers().get(header::CONTENT_LENGTH) {
         let length = length.to_str().ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX);
-        if length > super::BODY_LIMIT as u64 {
+        if length > limit_of(request.path()) {
             return Err(reply::too_large());
         }
     }
@@ -258,12 +258,17 @@ fn finish(outer: &Outer, response: &mut ServiceResponse<BoxBody>, surface: Surfa
     outer.metrics.observe(surface, status, took);
     let quiet = status.is_success() && (surface == Surface::Graphql || response.request().method() == Method::GET);
     let (request, micros) = (response.request(), took.as_micros() as u64);
-    let (method, path) = (request.method().as_str(), request.path());
+    let (method, path) = (request.method().as_str(), loggable(request.path()));
     if quiet || status == StatusCode::NOT_MODIFIED {
         tracing::debug!(target: "access", request = %id, method, path, status = status.as_u16(), micros, "answered");
     } else {
         tracing::info!(target: "access", request = %id, client = %context(request).client, method, path, status = status.as_u16(), micros, "answered");
     }
+}
+
+/// A path as it may stand in the log: a ticket in it is a credential.
+fn loggable(path: &str) -> &str {
+    if path.starts_with("/files/transfer/") { "/files/transfer/…" } else { path }
 }
 
 fn is_in(ranges: &[IpNet], address: IpAddr) -> bool {

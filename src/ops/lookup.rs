@@ -51,6 +51,16 @@ pub fn place<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Place> {
     found.ok_or_else(|| absent("team", typed))
 }
 
+/// Asks about a permission inside a project by names as a client gave them: for what this server does not offer, so that whoever
+/// may not have it hears that first. A permission that the catalogue does not have, or no project, leaves nothing to ask.
+pub fn may_inside<V: Read>(cx: &Cx<V>, permission: &str, entity: Option<&str>, project: Option<&str>) -> Result<()> {
+    let (Ok(action), Some(project)) = (Action::parse(permission), project) else { return Ok(()) };
+    let (_, entity) = projects::entity_or_default(cx, entity)?;
+    let found = projects::must_exist(cx.view(), &entity, project)?;
+    let _grant = or_absent(cx.allow(action, Resource::Project(found.id)), "project", &format!("{entity}/{project}"))?;
+    Ok(())
+}
+
 /// Where things without an entity go for `user`: the default team's name, else the username.
 pub fn default_entity_name<V: Read>(cx: &Cx<V>, user: &User) -> Result<String> {
     let _grant = cx.allow(Action::UserRead, Resource::User(user.id))?;

@@ -22,6 +22,7 @@ pub mod project_members;
 pub mod projects;
 pub mod reach;
 pub mod roles;
+pub mod runs;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;

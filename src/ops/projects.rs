@@ -189,7 +189,7 @@ pub fn describe(cx: &mut Acting, entity: &str, project: &str, description: &str)
     Ok(found)
 }
 
-/// Deletes a project with its invitations.
+/// Deletes a project with its invitations and runs.
 pub fn delete(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
     let found = must_exist(cx.view(), entity, project)?;
     let grant =
@@ -197,6 +197,7 @@ pub fn delete(cx: &mut Acting, entity: &str, project: &str) -> Result<()> {
     for row in cx.view().all::<ProjectMember, _>(&schema::PROJECT_MEMBERS, &(found.id,))? {
         cx.delete(&grant, &schema::PROJECT_MEMBERS, &(row.project, row.user))?;
     }
+    super::runs::change::erase_of_project(cx, &grant, found.id)?;
     cx.delete(&grant, &schema::PROJECTS, &found.id)?;
     cx.record(grant, changed("name", Some(&found.name), None).into_iter().collect())
 }

@@ -13,25 +13,38 @@ use base64::engine::general_purpose::STANDARD;
 /// Name and purpose of the key that signs assertions.
 const ASSERTIONS: &str = "assertion signing key";
 
+/// Name and purpose of the key of file tickets.
+const TICKETS: &str = "file ticket key";
+
 /// The key that signs assertions; made at the first start. One that cannot be opened any more (the data directory's key was
 /// lost) gives way to a new one: assertions live for a minute, so nothing that matters is lost with it.
 pub fn assertion_key(store: &Store, sealer: &Sealer, random: &Random, now: Millis) -> Result<SigningKey> {
-    if let Some(kept) = store.read(|view| view.get(&schema::SECRETS, &ASSERTIONS.to_owned()))? {
+    SigningKey::from_seed(&seed(ASSERTIONS, store, sealer, random, now)?)
+}
+
+/// The key of the addresses at which files are sent and fetched, made likewise: they live for a quarter of an hour.
+pub fn ticket_key(store: &Store, sealer: &Sealer, random: &Random, now: Millis) -> Result<[u8; 32]> {
+    seed(TICKETS, store, sealer, random, now)
+}
+
+fn seed(name: &str, store: &Store, sealer: &Sealer, random: &Random, now: Millis) -> Result<[u8; 32]> {
+    if let Some(kept) = store.read(|view| view.get(&schema::SECRETS, &name.to_owned()))? {
         match open(sealer, &kept) {
             Ok(key) => return Ok(key),
-            Err(error) => tracing::warn!("a new key for assertions is made: {}", error.sentence()),
+            Err(error) => tracing::warn!("a new {name} is made: {}", error.sentence()),
         }
     }
     let seed = random.bytes::<32>()?;
-    let sealed = STANDARD.encode(sealer.seal(ASSERTIONS, &seed, random)?);
-    let secret = SealedSecret { name: ASSERTIONS.to_owned(), sealed, made_at: now };
+    let sealed = STANDARD.encode(sealer.seal(name, &seed, random)?);
+    let secret = SealedSecret { name: name.to_owned(), sealed, made_at: now };
     store.write_blocking(move |tx| tx.put(&schema::SECRETS, &secret))?;
-    SigningKey::from_seed(&seed)
+    Ok(seed)
 }
 
-fn open(sealer: &Sealer, kept: &SealedSecret) -> Result<SigningKey> {
-    let sealed = STANDARD.decode(&kept.sealed).map_err(|_| Error::internal("a sealed secret is damaged"))?;
-    SigningKey::from_seed(&sealer.open(&kept.name, &sealed)?)
+fn open(sealer: &Sealer, kept: &SealedSecret) -> Result<[u8; 32]> {
+    let damaged = || Error::internal("a sealed secret is damaged");
+    let sealed = STANDARD.decode(&kept.sealed).map_err(|_| damaged())?;
+    sealer.open(&kept.name, &sealed)?.try_into().map_err(|_| damaged())
 }
 
 #[cfg(test)]

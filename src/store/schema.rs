@@ -11,7 +11,7 @@ use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::{CustomRole, Seat, TeamRole};
-use crate::model::run::Run;
+use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
 use crate::model::session::{Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
@@ -62,6 +62,13 @@ records! {
     ProjectMember => (ProjectId, UserId), |v| (v.project, v.user);
     Run => RunId, |v| v.id;
     CustomRole => RoleId, |v| v.id;
+    Progress => RunId, |v| v.run;
+    Chunk => (RunId, u8, u64, u32), |v| (v.run, v.stream, v.first, v.part);
+    TextPart => (RunId, u8, u32), |v| (v.run, v.kind, v.part);
+    RunFile => (RunId, String), |v| (v.run, v.name.clone());
+    Usage => ProjectId, |v| v.project;
+    Remains => RunId, |v| v.run;
+    BlobRemains => (RunId, String), |v| (v.run, v.blob.clone());
     ApiKey => String, |v| v.id.clone();
     KeyUse => String, |v| v.key.clone();
     Session => String, |v| v.id.clone();
@@ -237,12 +244,32 @@ pub static PROJECTS_OF_USER: Multi<ProjectMember, (UserId,)> =
     Multi::new(0x8303, "projects_of_user", |m, out| out.push((m.user,)));
 
 /// Runs. What a run reports comes too often for an event each; making, moving, stopping and deleting record theirs.
-pub static RUNS: Table<Run> = Table::quiet(0x0801, "runs", &[&RUN_BY_NAME])
+pub static RUNS: Table<Run> = Table::quiet(0x0801, "runs", &[&RUN_BY_NAME, &RUNS_OF_PROJECT])
     .referring(|r, out| out.extend([Reference::to(&PROJECTS, &r.project), Reference::to(&USERS, &r.creator)]))
     .counted_by(RUN_IDS, |r| r.id.0);
 /// One per project and name; deleted ones keep theirs.
 pub static RUN_BY_NAME: Unique<Run, (ProjectId, String)> =
     Unique::new(0x8801, "run_by_name", |r, out| out.push((r.project, r.name.clone())), Code::NameTaken);
+/// The runs of a project that are not deleted, oldest first.
+pub static RUNS_OF_PROJECT: Multi<Run, (ProjectId, Millis)> = Multi::new(0x8802, "runs_of_project", |r, out| {
+    if r.deleted_at.is_none() {
+        out.push((r.project, r.created_at));
+    }
+});
+/// What changes while a run runs. Like all that follows it outlives its run until it is swept away.
+pub static PROGRESS: Table<Progress> = Table::quiet(0x0802, "run_progress", &[]);
+/// The lines of runs.
+pub static RUN_LINES: Table<Chunk> = Table::quiet(0x0803, "run_lines", &[]);
+/// Configurations, summaries, names of metrics.
+pub static RUN_TEXTS: Table<TextPart> = Table::quiet(0x0804, "run_texts", &[]);
+/// The files of runs; their bytes are beside the store.
+pub static RUN_FILES: Table<RunFile> = Table::quiet(0x0805, "run_files", &[]);
+/// What the runs of a project weigh.
+pub static PROJECT_USAGE: Table<Usage> = Table::quiet(0x0806, "project_usage", &[]);
+/// Runs whose project is gone.
+pub static RUN_REMAINS: Table<Remains> = Table::quiet(0x0807, "run_remains", &[]);
+/// Bytes on disk that no file has any more.
+pub static BLOB_REMAINS: Table<BlobRemains> = Table::quiet(0x0808, "blob_remains", &[]);
 
 /// API keys.
 pub static API_KEYS: Table<ApiKey> =
@@ -305,6 +332,13 @@ pub static SCHEMA: Schema = Schema {
         &SECRETS,
         &RUNS,
         &ROLES,
+        &PROGRESS,
+        &RUN_LINES,
+        &RUN_TEXTS,
+        &RUN_FILES,
+        &PROJECT_USAGE,
+        &RUN_REMAINS,
+        &BLOB_REMAINS,
     ],
     sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS],
 };

@@ -3,7 +3,7 @@
 //! is taken from; `permissions` holds the whole grid of who may what.
 //!
 //! `rights` and `roles` (people who want more), `doors` (an admin who is kept out), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
-//! existence), `wire` (HTTP itself), `limits` (what eats the machine).
+//! existence), `runs` (files, streams, filters), `wire` (HTTP itself), `limits` (what eats the machine).
 
 mod credentials;
 mod doors;
@@ -12,6 +12,7 @@ mod leaks;
 mod limits;
 mod rights;
 mod roles;
+mod runs;
 mod wire;
 
 use crate::harness::{Client, PATIENCE, Reply, Server};

@@ -31,6 +31,8 @@ mod packaging;
 mod permissions;
 mod project_roles;
 mod roles;
+mod runs;
+mod runs_sdk;
 mod sdk;
 mod seats;
 mod sign_in;

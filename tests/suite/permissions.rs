@@ -68,6 +68,9 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("DELETE /access/v1/forward-auth", &[]),
     ("METHOD /access/v1/forward-auth", &[]),
     ("GET /admin/audit_logs", &["/admin/audit_logs"]),
+    ("POST /files/{entity}/{project}/{run}/file_stream", &[]),
+    ("GET /files/transfer/{ticket}", &["/files/transfer/guess"]),
+    ("PUT /files/transfer/{ticket}", &[]),
     ("GET /login", &["/login"]),
     ("POST /login", &[]),
     ("GET /logout", &["/logout"]),
@@ -303,7 +306,9 @@ fn who_may_what_is_the_reviewed_grid() {
             CAST.iter().zip(cells).map(|(who, cell)| format!("{cell:<w$}", w = who.len())).collect();
         writeln!(grid, "{label:<78}{}", cells.join(" ").trim_end()).unwrap();
     };
-    let is_api = |path: &str| ["/access/", "/admin/", "/metrics", "/.well-known/"].iter().any(|p| path.starts_with(p));
+    let is_api = |path: &str| {
+        ["/access/", "/admin/", "/files/", "/metrics", "/.well-known/"].iter().any(|p| path.starts_with(p))
+    };
     let mut open = String::new();
     for (route, paths) in ROUTES {
         for path in *paths {

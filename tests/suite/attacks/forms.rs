@@ -10,9 +10,18 @@ use std::collections::{BTreeSet, VecDeque};
 pub fn filled(route: &str) -> String {
     let path = route.strip_prefix("POST ").unwrap();
     let what = if path.starts_with("/console/users") { "deactivate" } else { "visibility" };
-    [("{team}", TEAM), ("{project}", "fusion"), ("{user}", "mia"), ("{id}", "1"), ("{role}", "1"), ("{what}", what)]
-        .iter()
-        .fold(path.to_owned(), |path, (part, with)| path.replace(part, with))
+    [
+        ("{team}", TEAM),
+        ("{entity}", TEAM),
+        ("{run}", "r"),
+        ("{project}", "fusion"),
+        ("{user}", "mia"),
+        ("{id}", "1"),
+        ("{role}", "1"),
+        ("{what}", what),
+    ]
+    .iter()
+    .fold(path.to_owned(), |path, (part, with)| path.replace(part, with))
 }
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -34,7 +43,8 @@ fn no_form_is_taken_from_another_site_or_another_session() {
     let here = world.server.url.as_str();
     let mut tried = 0;
     // What takes no cookie cannot be made to act by a page; it is asked below.
-    let is_api = |route: &str| ["POST /graphql", "POST /access/"].iter().any(|api| route.starts_with(api));
+    let is_api =
+        |route: &str| ["POST /graphql", "POST /access/", "POST /files/"].iter().any(|api| route.starts_with(api));
     for route in registered().iter().filter(|r| is_api(r) && r.starts_with("POST /access/v1/")) {
         // Forward auth reads a cookie, for a yes or a no; without a proxy's question it is neither.
         let refusal = if route.ends_with("/forward-auth") { 400 } else { 401 };

@@ -8,6 +8,7 @@ pub mod access;
 pub mod browser;
 pub mod client;
 pub mod html;
+pub mod runs;
 pub mod sdk;
 pub mod world;
 

@@ -80,6 +80,19 @@ impl Sdk {
 
     /// Runs a program of the virtual environment (`python`, `wandb`).
     pub fn run(self, url: &str, key: &str, program: &str, args: &[&str], home: Option<&Path>) -> Ran {
+        self.run_in(url, key, program, args, home, &[])
+    }
+
+    /// The same with more environment.
+    pub fn run_in(
+        self,
+        url: &str,
+        key: &str,
+        program: &str,
+        args: &[&str],
+        home: Option<&Path>,
+        env: &[(&str, &str)],
+    ) -> Ran {
         let _permit = PERMITS.take();
         let own = tempfile::tempdir().unwrap();
         let home = home.unwrap_or(own.path());
@@ -92,6 +105,7 @@ impl Sdk {
         if !key.is_empty() {
             command.env("WANDB_API_KEY", key);
         }
+        command.envs(env.iter().copied());
         let out = command.current_dir(home).stdin(Stdio::null()).output().unwrap();
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
         Ran {

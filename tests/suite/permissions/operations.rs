@@ -110,6 +110,8 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
     };
     let (gone, full, empty) = (id("gone", "PRIVATE"), id("full", "RESTRICTED"), id("empty", "RESTRICTED"));
     id("kept", "PRIVATE");
+    id("target", "PRIVATE");
+    id("home", "PRIVATE");
     let shut = id("shut", "RESTRICTED");
     let lone = format!("lone-{who}");
     world.admin.client.create_team(&lone, Some(&world.team_admin.username)).is(200);
@@ -122,6 +124,22 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
     let add = "mutation($p: ID!, $u: [ID!]) { createProjectMembers(input: {projectId: $p, userIds: $u}) { success } }";
     ta.data(add, json!({"p": full, "u": mia}));
     let key = world.server.cli(&["api-key", "create", "mia", "--json"]).json()["id"].clone();
+    let home = format!("home-{who}");
+    let run = |name: &str| ta.submit_run(TEAM, &home, name);
+    let (erased, back, halted, requeued) = (run("dropped"), run("back"), run("halted"), run("requeued"));
+    run("mover");
+    let delete_run = "mutation($id: ID!) { deleteRun(input: {id: $id}) { success } }";
+    ta.data(delete_run, json!({ "id": back }));
+    ta.put(&ta.file_path(TEAM, &home, "requeued", "f"), b"x").is(200);
+    let files = "query($p: String) { project(entityName: \"acme\", name: $p) { run(name: \"requeued\") {
+        files { edges { node { id } } } } } }";
+    let file = ta.data(files, json!({ "p": home }))["project"]["run"]["files"]["edges"][0]["node"]["id"].clone();
+    let submit =
+        "mutation($p: String, $n: String) { upsertBucket(input: {entityName: \"acme\", modelName: $p, name: $n,
+        notes: \"changed\"}) { inserted bucket { id } } }";
+    let moves = "mutation($s: String!, $d: String!) { moveRuns(input: {filters: \"{\\\"name\\\": \\\"mover\\\"}\",
+        sourceEntityName: \"acme\", sourceProjectName: $s, destinationEntityName: \"acme\", destinationProjectName: $d}) {
+        moved } }";
     let upsert = "mutation($e: String, $n: String, $a: String) {
         upsertModel(input: {entityName: $e, name: $n, access: $a}) { project { access } } }";
     let invite =
@@ -269,6 +287,51 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
             "a member's own",
             "mutation { updateUserSeats(input: {userName: \"mia\", modelsSeat: \"full\"}) { user { id } } }",
             json!({}),
+        ),
+        operation("upsertBucket", "new in a team", submit, json!({"p": home, "n": "fresh"})),
+        operation("upsertBucket", "another's", submit, json!({"p": home, "n": "requeued"})),
+        operation("upsertBucket", "new in a public project", submit, json!({"p": "atlas", "n": format!("of-{who}")})),
+        operation("upsertBucket", "new in an open project", submit, json!({"p": "square", "n": format!("of-{who}")})),
+        operation("upsertBucket", "new in a restricted project", submit, json!({"p": "vault", "n": format!("of-{who}")})),
+        operation("deleteRun", "another's", delete_run, json!({ "id": erased })),
+        operation(
+            "undeleteRun",
+            "another's",
+            "mutation($id: ID!) { undeleteRun(input: {id: $id}) { success } }",
+            json!({ "id": back }),
+        ),
+        operation(
+            "stopRun",
+            "another's",
+            "mutation($id: ID!) { stopRun(input: {id: $id}) { success } }",
+            json!({ "id": halted }),
+        ),
+        operation(
+            "updateRunState",
+            "another's",
+            "mutation($id: ID!) { updateRunState(input: {id: $id, state: \"failed\"}) { success } }",
+            json!({ "id": requeued }),
+        ),
+        operation("moveRuns", "another's", moves, json!({"s": home, "d": format!("target-{who}")})),
+        operation(
+            "createRunFiles",
+            "another's",
+            "mutation($p: String!) { createRunFiles(input: {entityName: \"acme\", projectName: $p, runName: \"requeued\",
+                files: [\"a\"]}) { files { name } } }",
+            json!({ "p": home }),
+        ),
+        operation(
+            "markRunFilesUploaded",
+            "another's",
+            "mutation($p: String!) { markRunFilesUploaded(input: {entityName: \"acme\", projectName: $p,
+                runName: \"requeued\", files: [\"a\"]}) { success } }",
+            json!({ "p": home }),
+        ),
+        operation(
+            "deleteFiles",
+            "another's",
+            "mutation($f: [ID!]!) { deleteFiles(input: {files: $f}) { success } }",
+            json!({ "f": [file] }),
         ),
         operation(
             "deleteModel",
