@@ -87,6 +87,8 @@ pub enum Step {
     OwnRunsOnly,
     /// The team lets every member invite.
     MembersInvite,
+    /// The organization lets only admins invite.
+    AdminsInvite,
     /// The seat does not let the subject do this with the product.
     SeatLacks(Product, Seat),
     /// The switch against personal namespaces is on.
@@ -204,6 +206,7 @@ impl Decision {
             Step::TeamRoleLacks(_) | Step::ProjectRoleLacks(_) => "Ask an admin of the team.",
             Step::OwnRunsOnly => "Ask whoever submitted the run, or an admin of the team.",
             Step::SeatLacks(..) => "Ask an organization admin for another seat.",
+            Step::AdminsInvite => "Ask an admin of the team to invite.",
             Step::PersonalEntitiesOff => "Name a team that you are in: WANDB_ENTITY, or entity= in wandb.init.",
             Step::AdminTeamAccessOff => "Ask an admin of the team.",
             Step::CannotGive(_) => "Ask an admin of the team or of the organization to give this role.",
@@ -244,7 +247,7 @@ impl Step {
             Step::CustomRoleAdds => "custom_role",
             Step::ProjectRole(_) | Step::ProjectRoleGrants(_) | Step::ProjectRoleLacks(_) => "project_role",
             Step::OwnRun | Step::OwnRunsOnly => "own_run",
-            Step::MembersInvite => "team_setting",
+            Step::MembersInvite | Step::AdminsInvite => "inviting",
             Step::SeatLacks(..) => "seat",
             Step::PersonalEntitiesOff | Step::AdminTeamAccessOff => "setting",
             Step::CannotGive(_) => "giving",
@@ -330,6 +333,7 @@ impl Step {
             }
             Step::OwnRun => format!("{who} submitted {what}, and submitters may do {action} to their own runs."),
             Step::OwnRunsOnly => format!("{who} may do {action} only to runs they submitted themselves."),
+            Step::AdminsInvite => "The organization lets only admins invite to teams.".to_owned(),
             Step::MembersInvite => {
                 format!("Team {} lets every member invite.", facts.what.entity())
             }

@@ -159,8 +159,8 @@ pub enum What {
         name: String,
         /// The asker's role in it.
         role: Option<Held>,
-        /// Whether every member may invite.
-        members_invite: bool,
+        /// Who invites to it.
+        inviting: Inviting,
     },
     /// A personal namespace.
     Namespace {
@@ -192,6 +192,17 @@ pub enum What {
         /// The run in it that is asked about.
         inside: Option<Inside>,
     },
+}
+
+/// Who invites to a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inviting {
+    /// Admins only, as the organization enforces: no custom role and no switch of the team counts.
+    Admins,
+    /// Whoever has a role that holds it.
+    Roles,
+    /// Every member besides, as the team lets them.
+    Members,
 }
 
 /// A run that is asked about.
@@ -297,9 +308,13 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
         }
         Resource::Entity(Entity::Team(id)) => {
             let team = view.get(&schema::TEAMS, &id)?.ok_or_else(absent)?;
-            let members_invite =
-                team.members_invite && !view.get(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
-            Ok((team.org, What::Team { id, name: team.name, role: role_in(id)?, members_invite }))
+            let enforced = view.shared(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
+            let inviting = match (enforced, team.members_invite) {
+                (true, _) => Inviting::Admins,
+                (false, true) => Inviting::Members,
+                (false, false) => Inviting::Roles,
+            };
+            Ok((team.org, What::Team { id, name: team.name, role: role_in(id)?, inviting }))
         }
         Resource::Entity(Entity::Person(owner)) => {
             let user = view.get(&schema::USERS, &owner)?.ok_or_else(absent)?;

@@ -27,7 +27,7 @@ pub mod rules;
 mod tests;
 
 pub use decision::{Decision, Step};
-pub use facts::{Facts, Held, Inside, Switches, What, Who};
+pub use facts::{Facts, Held, Inside, Inviting, Switches, What, Who};
 pub use rules::{decide, decide_giving};
 
 use crate::model::credential::KeyScope;

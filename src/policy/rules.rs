@@ -6,7 +6,7 @@
 
 use super::Process;
 use super::decision::{Chain, Decision, Step};
-use super::facts::{Facts, Held, Inside, What, Who};
+use super::facts::{Facts, Held, Inside, Inviting, What, Who};
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
 use crate::model::role::{Action, Level, OrgRole, Product, Seat, TeamRole};
@@ -228,7 +228,7 @@ fn by_org_role_on_team(
 }
 
 fn on_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
-    let What::Team { role, members_invite, .. } = &facts.what else {
+    let What::Team { role, inviting, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
     if let Some(verdict) = by_org_role_on_team(facts, action, known, role.as_ref(), chain) {
@@ -240,9 +240,15 @@ fn on_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Ve
     };
     chain.push(Step::Member(role.role));
     let regular = !role.is_view_only() && !known.is_service && known.org_role != OrgRole::Viewer;
-    if action == Action::TeamInviteUser && *members_invite && regular && !role.holds(action) {
-        chain.push(Step::MembersInvite);
-        return Allow;
+    if action == Action::TeamInviteUser {
+        if *inviting == Inviting::Members && regular && !role.holds(action) {
+            chain.push(Step::MembersInvite);
+            return Allow;
+        }
+        if *inviting == Inviting::Admins && role.base != TeamRole::Admin {
+            chain.push(Step::AdminsInvite);
+            return Refuse;
+        }
     }
     let verdict = by_team_role(action, known, role, chain);
     by_seat(verdict, action, known, chain)

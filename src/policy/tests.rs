@@ -184,7 +184,9 @@ fn grid() -> String {
                     "oneself" => user(BEN, "ben", is_service, None),
                     "somebody" => user(ANA, "ana", false, None),
                     "service of the team" => user(UserId(9), "service-ci", true, held(*role)),
-                    "team" => What::Team { id: ACME, name: "acme".into(), role: held(*role), members_invite: false },
+                    "team" => {
+                        What::Team { id: ACME, name: "acme".into(), role: held(*role), inviting: Inviting::Roles }
+                    }
                     "own namespace" => What::Namespace { owner: BEN, name: "ben".into() },
                     "open project" => project(Visibility::Open, *role, *invited),
                     "public project" => project(Visibility::Public, *role, *invited),
@@ -316,12 +318,16 @@ fn any_what() -> impl Strategy<Value = What> {
         1 => (id(), any::<bool>(), team_role(), any::<bool>()).prop_map(|(id, is_service, role, shares_org)| {
             What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org }
         }),
-        1 => (team_role(), any::<bool>()).prop_map(|(role, members_invite)| {
-            What::Team { id: ACME, name: "t".into(), role: held(role), members_invite }
+        1 => (team_role(), inviting()).prop_map(|(role, inviting)| {
+            What::Team { id: ACME, name: "t".into(), role: held(role), inviting }
         }),
         1 => id().prop_map(|owner| What::Namespace { owner, name: "n".into() }),
         4 => any_project(),
     ]
+}
+
+fn inviting() -> impl Strategy<Value = Inviting> {
+    prop::sample::select(vec![Inviting::Admins, Inviting::Roles, Inviting::Members])
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
@@ -392,10 +398,11 @@ fn reference(facts: &Facts, action: Action) -> bool {
                 by_org
             }
         }
-        (What::Team { role, members_invite, .. }, Level::Entity) => {
-            let holds = role.as_ref().is_some_and(|r| has(r, action));
+        (What::Team { role, inviting, .. }, Level::Entity) => {
+            let closed = action == Action::TeamInviteUser && *inviting == Inviting::Admins;
+            let holds = role.as_ref().is_some_and(|r| has(r, action) && (!closed || r.base == TeamRole::Admin));
             let any_member = action == Action::TeamInviteUser
-                && *members_invite
+                && *inviting == Inviting::Members
                 && !is_service
                 && role.as_ref().is_some_and(|r| !reads_only(r));
             !kept_out(holds) && (by_org || (!capped && seated && holds) || (!capped && any_member))
@@ -543,9 +550,9 @@ proptest! {
     }
 
     #[test]
-    fn nobody_gives_what_they_lack(who in any_who(), mine in team_role(), given in team_role(), members_invite in any::<bool>()) {
+    fn nobody_gives_what_they_lack(who in any_who(), mine in team_role(), given in team_role(), inviting in inviting()) {
         let Some(given) = held(given) else { return Ok(()) };
-        let what = What::Team { id: ACME, name: "acme".into(), role: held(mine), members_invite };
+        let what = What::Team { id: ACME, name: "acme".into(), role: held(mine), inviting };
         let f = facts(who, what);
         for action in [Action::TeamInviteUser, Action::TeamUpdateMember, Action::TeamUninvite, Action::TeamCreateService] {
             let decision = decide_giving(&f, action, &given);

@@ -142,7 +142,9 @@ impl Picture {
         }
         let viewer = person.org_role == OrgRole::Viewer;
         let role = self.role_in(team, who);
-        let by_team = role.is_some_and(|r| self.holds(r, action));
+        // "No invitations by anybody but admins", where the organization enforces it.
+        let closed = self.admins_invite && action == "team:invite_user" && role != Some(R::Admin);
+        let by_team = role.is_some_and(|r| self.holds(r, action)) && !closed;
         if self.kept_out(person, action, by_team) {
             return false;
         }
