@@ -203,7 +203,28 @@ function enhance(root) {
   bulk(root);
 }
 
+/** What a live run shows is asked for again every few seconds, while somebody looks. */
+function live() {
+  if (!$('[data-live]')) return;
+  setTimeout(async () => {
+    const asked = location.href;
+    if (document.visibilityState === 'visible') {
+      try {
+        const answer = await fetch(asked);
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const fresh = page.querySelector('#list');
+        const old = $('#list');
+        if (answer.ok && fresh && asked === location.href && !old.contains(document.activeElement)) old.replaceWith(fresh);
+      } catch { /* the next time */ }
+    }
+    live();
+  }, 5000);
+}
+
 enhance(document);
+live();
+const log = $('.log');
+if (log && !new URL(location).searchParams.has('from')) log.scrollTop = log.scrollHeight;
 roleForm();
 liveFilter();
 $('[aria-invalid="true"]')?.focus();

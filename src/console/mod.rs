@@ -11,12 +11,15 @@ mod organization;
 pub mod page;
 mod people;
 mod person;
+mod plot;
 mod project;
 mod project_access;
 mod project_change;
 mod projects;
 mod review;
 mod roles;
+mod run;
+mod runs;
 mod teams;
 mod visit;
 mod why;
@@ -27,6 +30,7 @@ use actix_web::{guard, web};
 use askama::Template;
 use page::list::{Column, List};
 
+pub use plot::SIZE as PLOT_SIZE;
 pub use review::SURE;
 
 /// Every page and form. The addresses of teams and projects catch whatever is left, so this comes last.
@@ -96,6 +100,11 @@ fn of_teams(routes: &mut web::ServiceConfig) {
             .service(page("/{team}/{project}").get(project::overview))
             .service(page("/{team}/{project}/access").get(project::access))
             .service(page("/{team}/{project}/settings").get(project::settings))
+            .service(page("/{team}/{project}/runs").get(runs::list))
+            .service(page("/{team}/{project}/runs/{run}").get(run::overview))
+            .service(page("/{team}/{project}/runs/{run}/logs").get(run::logs))
+            .service(page("/{team}/{project}/runs/{run}/files").get(run::files))
+            .service(page("/{team}/{project}/runs/{run}/{what}").post(runs::change))
             .service(page("/{team}/{project}/{what}").post(project_change::change))
             .service(page("/{team}/{project}/members/{user}/remove").post(project_change::uninvite))
             .service(page("/{team}/{project}/members/{user}/role").post(project_change::set_role)),

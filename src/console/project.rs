@@ -10,11 +10,11 @@ use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::{Error, Kind, Result};
 use crate::model::Entity;
-use crate::model::project::Visibility;
+use crate::model::project::{self, Visibility};
 use crate::model::role::Action;
-use crate::ops;
 use crate::ops::audit::Search;
 use crate::ops::reach::Reacher;
+use crate::ops::{self, Asking};
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -46,12 +46,6 @@ pub fn page(
         let can_delete = cx.can(Action::ProjectDelete, on)?;
         let label = format!("{team}/{}", found.name);
         let why = |who: &str, action: &str| super::why::link(who, action, &label);
-        let made = |label, key: &str, count| Tab {
-            label,
-            href: if key == "overview" { base.clone() } else { format!("{base}/{key}") },
-            current: key == tab,
-            count,
-        };
         let own_roles = if knows_team {
             ops::project_members::list(cx, &found)?.iter().filter(|member| member.differs()).count()
         } else {
@@ -60,11 +54,7 @@ pub fn page(
         let typed = sent.map_or_else(|| query.text("visibility"), |(form, _)| form.text("visibility"));
         let chosen = Visibility::parse(typed).map_or(found.visibility, |v| v);
         let chosen = chosen.as_str().to_owned();
-        let mut tabs = vec![made("Overview", "overview", None)];
-        tabs.push(made("Access", "access", knows_team.then_some(reading.len())));
-        if can_delete {
-            tabs.push(made("Settings", "settings", None));
-        }
+        let tabs = tabs(cx, &found, &base, tab, knows_team.then_some(reading.len()))?;
         let columns = vec![
             Column::by("Person", "name"),
             Column::plain("Can"),
@@ -135,6 +125,26 @@ pub fn page(
             team,
         })
     })
+}
+
+/// The tabs of a project for this asker; `reach` is how many reach it, where that is at hand.
+pub fn tabs(cx: &Asking, found: &project::Project, base: &str, tab: &str, reach: Option<usize>) -> Result<Vec<Tab>> {
+    let on = Resource::Project(found.id);
+    let made = |label, key: &str, count| Tab {
+        label,
+        href: if key == "overview" { base.to_owned() } else { format!("{base}/{key}") },
+        current: key == tab,
+        count,
+    };
+    let mut tabs = vec![made("Overview", "overview", None)];
+    if cx.can(Action::RunRead, on)? {
+        tabs.push(made("Runs", "runs", None));
+    }
+    tabs.push(made("Access", "access", reach));
+    if cx.can(Action::ProjectDelete, on)? {
+        tabs.push(made("Settings", "settings", None));
+    }
+    Ok(tabs)
 }
 
 async fn show(

@@ -21,6 +21,7 @@ mod bad_input;
 mod cli;
 mod console;
 mod console_access;
+mod console_runs;
 mod crash;
 mod decisions;
 mod directory;

@@ -136,6 +136,11 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /{team}/{project}", &["/acme/fusion", "/acme/vault", "/acme/atlas", "/acme/square", "/acme/nothing"]),
     ("GET /{team}/{project}/access", &["/acme/fusion/access", "/acme/vault/access"]),
     ("GET /{team}/{project}/settings", &["/acme/fusion/settings", "/acme/vault/settings"]),
+    ("GET /{team}/{project}/runs", &["/acme/fusion/runs", "/acme/vault/runs", "/acme/atlas/runs"]),
+    ("GET /{team}/{project}/runs/{run}", &["/acme/fusion/runs/first", "/acme/atlas/runs/none"]),
+    ("GET /{team}/{project}/runs/{run}/logs", &["/acme/fusion/runs/first/logs"]),
+    ("GET /{team}/{project}/runs/{run}/files", &["/acme/fusion/runs/first/files"]),
+    ("POST /{team}/{project}/runs/{run}/{what}", &[]),
     ("POST /{team}/{project}/{what}", &[]),
     ("POST /{team}/{project}/members/{user}/remove", &[]),
     ("POST /{team}/{project}/members/{user}/role", &[]),
@@ -211,6 +216,7 @@ fn furnish(world: &World) {
     {
         ta.upsert_project(TEAM, name, Some(access)).is(200);
     }
+    ta.submit_run(TEAM, "fusion", "first");
     let owner = world.server.person("olga", "member");
     world.admin.client.create_team("closed", Some(&owner.username)).is(200);
     owner.client.upsert_project("closed", "inner", None).is(200);

@@ -16,6 +16,7 @@ pub mod people;
 pub mod projects;
 pub mod review;
 pub mod roles;
+pub mod runs;
 pub mod teams;
 
 /// Up to two letters for the avatar of a person or team: the first of the first two words, else the first two.

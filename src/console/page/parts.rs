@@ -40,6 +40,20 @@ impl Mark {
             _ => Self::new("No access", "no", "danger"),
         }
     }
+    /// What a run does, by its stored name.
+    #[must_use]
+    pub fn run(name: &str) -> Self {
+        match name {
+            "pending" => Self::new("Pending", "clock", ""),
+            "running" => Self::new("Running", "chart", "info"),
+            "finished" => Self::new("Finished", "yes", "ok"),
+            "failed" => Self::new("Failed", "no", "danger"),
+            "crashed" => Self::new("Crashed", "warn", "danger"),
+            "killed" => Self::new("Stopped", "pause", "warn"),
+            "preempting" | "preempted" => Self::new("Preempted", "pause", "warn"),
+            _ => Self::new("Unknown", "info", ""),
+        }
+    }
     /// A person's state by its stored name.
     #[must_use]
     pub fn status(name: &str) -> Self {
