@@ -32,6 +32,7 @@ mod packaging;
 mod permissions;
 mod project_roles;
 mod roles;
+mod run_access;
 mod runs;
 mod runs_sdk;
 mod sdk;
