@@ -2,7 +2,7 @@
 //! server says plainly what it cannot do while it goes on answering what it can.
 
 use crate::harness::{Client, Data, PATIENCE, Server, Setup, cli, root_for};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,6 +98,120 @@ fn every_acknowledged_write_survives_kill_9_in_1000_rounds() {
         return;
     }
     storm(1_000);
+}
+
+const SUBMIT: &str = "mutation { upsertBucket(input: {modelName: \"storm\", name: \"%NAME%\"}) { inserted } }";
+const HISTORY: &str = "query($run: String!) { project(name: \"storm\", entityName: \"root\") { run(name: $run) {
+    historyLineCount logLineCount history(minStep: 0, maxStep: 1000000, samples: 10000) } } }";
+/// Lines of history in one batch.
+const BATCH: usize = 3;
+
+/// A batch of a run that has `from` lines: history, as much output, and a summary that says how far it is.
+fn batch(from: usize) -> Value {
+    let rows = from..from + BATCH;
+    let history: Vec<String> = rows.clone().map(|n| json!({"_step": n, "value": n * 7}).to_string()).collect();
+    let output: Vec<String> = rows.map(|n| format!("line {n}")).collect();
+    json!({"files": {
+        "wandb-history.jsonl": {"offset": from, "content": history},
+        "output.log": {"offset": from, "content": output},
+        "wandb-summary.json": {"offset": 0, "content": [json!({"_step": from + BATCH - 1}).to_string()]},
+    }})
+}
+
+/// Runs report, each line at its place; the server dies; the runs send again what was not acknowledged and go on, as clients do.
+/// Every acknowledged line is there exactly once, and a batch is there whole or not at all.
+fn stream_storm(rounds: usize) {
+    const RUNS: usize = 6;
+    /// After so many rounds the runs are new ones: a history stays short enough to be read whole.
+    const LIVES: usize = 10;
+    let mut data = Data::new();
+    let mut key = None;
+    let mut acknowledged = [0; RUNS];
+    let mut seed: u64 = 0x2545_f491_4f6c_dd1d;
+    for round in 0..rounds {
+        let server = Server::start(Setup::default().data(&data).unchecked());
+        let key = key.get_or_insert_with(|| server.person("root", "admin").key).clone();
+        let client = server.anonymous().key(&key);
+        let name = |run: usize| format!("g{}r{run}", round / LIVES);
+        if round % LIVES == 0 {
+            acknowledged = [0; RUNS];
+            for run in 0..RUNS {
+                client.data(&SUBMIT.replace("%NAME%", &name(run)), json!({}));
+            }
+        }
+        let (tell, told) = channel();
+        let writers: Vec<_> = (0..RUNS)
+            .map(|run| {
+                let (client, tell, name) = (server.anonymous().key(&key), tell.clone(), name(run));
+                let mut next = acknowledged[run];
+                std::thread::spawn(move || {
+                    let path = format!("/files/root/storm/{name}/file_stream");
+                    let headers = [("content-type", "application/json")];
+                    // A failed connection is the power cut; anything else must be an acknowledgement.
+                    while let Ok(reply) =
+                        client.try_send("POST", &path, &headers, Some(batch(next).to_string().as_bytes()))
+                    {
+                        assert_eq!(reply.status, 200, "{reply:?}");
+                        next += BATCH;
+                        if tell.send((run, next)).is_err() {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop(tell);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        for _ in 0..1 + usize::try_from(seed >> 33).unwrap() % 60 {
+            let (run, lines) = told.recv_timeout(PATIENCE).expect("the runs go on");
+            acknowledged[run] = lines;
+        }
+        data = server.kill();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        for (run, lines) in told.try_iter() {
+            acknowledged[run] = lines;
+        }
+
+        cli(data.path(), &["doctor"]).ok();
+        let server = Server::start(Setup::default().data(&data).unchecked());
+        let client = server.anonymous().key(&key);
+        for (run, acknowledged) in acknowledged.iter().enumerate() {
+            let found = &client.data(HISTORY, json!({"run": name(run)}))["project"]["run"];
+            let rows: Vec<Value> = found["history"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| serde_json::from_str(row.as_str().unwrap()).unwrap())
+                .collect();
+            let what = format!("round {round}, run {run}: {acknowledged} acknowledged, {} there", rows.len());
+            // What was acknowledged, and at most the one batch whose answer did not come through.
+            assert!([*acknowledged, acknowledged + BATCH].contains(&rows.len()), "{what}");
+            for (n, row) in rows.iter().enumerate() {
+                assert_eq!((&row["_step"], &row["value"]), (&json!(n), &json!(n * 7)), "{what}");
+            }
+            let counts = (&found["historyLineCount"], &found["logLineCount"]);
+            assert_eq!(counts, (&json!(rows.len()), &json!(rows.len())), "{what}");
+        }
+        server.stop();
+    }
+    Server::start(Setup::default().data(&data));
+}
+
+#[test]
+fn every_acknowledged_line_of_a_run_survives_kill_9_once_in_20_rounds() {
+    stream_storm(20);
+}
+
+/// The long run: `SUITE_LONG=1 cargo test --test suite crash::`.
+#[test]
+fn every_acknowledged_line_of_a_run_survives_kill_9_once_in_500_rounds() {
+    if std::env::var_os("SUITE_LONG").is_none() {
+        println!("skipped: a long run; SUITE_LONG=1 selects it");
+        return;
+    }
+    stream_storm(500);
 }
 
 /// A file system of its own in memory; gone with the value.
