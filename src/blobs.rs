@@ -32,6 +32,11 @@ impl Blobs {
         Blobs { root }
     }
 
+    /// The same beside a server that may be running: nothing is removed.
+    pub fn beside(data_dir: &Path) -> Blobs {
+        Blobs { root: data_dir.join("run-files") }
+    }
+
     /// Begins to take bytes.
     pub fn begin(&self, random: &Random) -> Result<Incoming> {
         let dir = self.root.join("incoming");
@@ -63,6 +68,13 @@ impl Blobs {
     /// How many bytes there are; `None` where there are none.
     pub fn size(&self, run: u64, blob: &str) -> Option<u64> {
         Some(fs::metadata(self.path(run, blob)?).ok()?.len())
+    }
+
+    /// How many files of bytes there are in all, those on their way not counted.
+    pub fn count(&self) -> u64 {
+        let below = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let of_256 = below(self.root.clone()).filter(|dir| dir.file_name().is_some_and(|name| name != "incoming"));
+        of_256.flat_map(below).flat_map(below).count() as u64
     }
 
     /// Removes bytes; those that are gone already are fine.
@@ -148,12 +160,12 @@ mod tests {
         let name = blobs.keep(incoming, 300).unwrap();
         let mut text = String::new();
         blobs.read(300, &name).unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!((text.as_str(), blobs.size(300, &name)), ("hello", Some(5)));
+        assert_eq!((text.as_str(), blobs.size(300, &name), blobs.count()), ("hello", Some(5), 1));
         drop(blobs.begin(&random).unwrap());
         let left = |dir: &Path| fs::read_dir(dir.join("run-files/incoming")).unwrap().count();
         assert_eq!(left(dir.path()), 0);
         std::mem::forget(blobs.begin(&random).unwrap());
-        assert_eq!(left(dir.path()), 1);
+        assert_eq!((left(dir.path()), Blobs::beside(dir.path()).count(), left(dir.path())), (1, 1, 1));
         Blobs::open(dir.path());
         assert_eq!(left(dir.path()), 0, "what a crash left is removed at the next start");
         for odd in ["../x", "", "a/b", "."] {

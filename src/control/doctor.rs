@@ -1,13 +1,15 @@
-//! The doctor: the store's own examination, and what surrounds the store: file modes, certificates, disk room. Every
-//! finding is a sentence with what to do; nothing is changed.
+//! The doctor: the store's own examination, and what surrounds the store: the bytes of run files, file modes, certificates, disk
+//! room. Every finding is a sentence with what to do; nothing is changed.
 
 use super::Answer;
 use crate::app::App;
+use crate::blobs::Blobs;
 use crate::clock::{DAY, Millis};
 use crate::config::{Config, Tls};
 use crate::error::{Error, Result};
 use crate::http::tls;
-use crate::store;
+use crate::ops::runs::files;
+use crate::store::{self, Store};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -15,6 +17,8 @@ use std::path::Path;
 const CERTIFICATE_WARNING: Millis = 14 * DAY;
 /// Less free room than this is a finding, in bytes.
 const ROOM: u64 = 16 * 1024 * 1024;
+/// Run files named at most; one more sentence tells how many were left out.
+const FILES: usize = 100;
 
 /// Examines the installation.
 pub async fn examine(app: &App, config: &Config) -> Result<Answer> {
@@ -23,10 +27,60 @@ pub async fn examine(app: &App, config: &Config) -> Result<Answer> {
         .await
         .map_err(|e| Error::internal(format!("the examination ended early: {e}")))??;
     let mut checked = vec!["the store: every row decoded, every index recomputed, every reference resolved".to_owned()];
+    let (opened, blobs) = (app.store.clone(), Blobs::beside(&config.data_dir));
+    let (line, mut found) = tokio::task::spawn_blocking(move || check_files(&opened, &blobs))
+        .await
+        .map_err(|e| Error::internal(format!("the examination ended early: {e}")))??;
+    checked.push(line);
+    findings.append(&mut found);
     check_modes(&config.data_dir, &mut checked, &mut findings);
     check_room(&config.data_dir, &mut checked, &mut findings);
     check_certificate(config, app.clock.now(), &mut checked, &mut findings);
     Ok(Answer::Doctor { healthy: findings.is_empty(), checked, findings })
+}
+
+/// Every file of every run against its bytes on disk: there, and as many as the store says. Bytes that belong to no file are what
+/// a crash between disk and store leaves, or wait to be swept: counted, and no finding.
+fn check_files(store: &Store, blobs: &Blobs) -> Result<(String, Vec<String>)> {
+    let (mut findings, mut unlisted, mut whole, mut broken) = (vec![], 0u64, 0u64, 0u64);
+    let mut after = None;
+    loop {
+        let page = store.read(|view| files::every(view, after.take()))?;
+        for file in page.items {
+            let size = blobs.size(file.run.0, &file.blob);
+            let owed = if size == Some(file.size) { None } else { store.read(|view| files::owed(view, &file))? };
+            let Some(run) = owed else {
+                // As it should be; or a running server replaced or swept it between the two looks, and owes nothing.
+                whole += u64::from(size == Some(file.size));
+                continue;
+            };
+            broken += u64::from(size.is_some());
+            let what = match size {
+                Some(size) => format!("has {size} bytes on disk instead of {}", file.size),
+                None => "has no bytes on disk".to_owned(),
+            };
+            if findings.len() < FILES {
+                findings.push(format!(
+                    "File `{}` of run {run} {what}. Restore run-files from a backup, or upload the file again.",
+                    file.name
+                ));
+            } else {
+                unlisted += 1;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if unlisted > 0 {
+        findings.push(format!("{unlisted} more run files are not listed."));
+    }
+    let spare = match blobs.count().saturating_sub(whole + broken) {
+        0 => String::new(),
+        spare => format!("; {spare} more on disk belong to none"),
+    };
+    Ok((format!("run files: {whole} with their bytes on disk{spare}"), findings))
 }
 
 fn check_modes(dir: &Path, checked: &mut Vec<String>, findings: &mut Vec<String>) {

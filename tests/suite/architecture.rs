@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decisions", &["model", "policy", "ops", "http", "app"]),
     ("runs", &["model", "ops", "http", "app", "blobs"]),
     ("console", &["model", "policy", "ops", "http", "app", "store", "config"]),
-    ("control", &["model", "config", "policy", "ops", "http", "app", "store"]),
+    ("control", &["model", "config", "policy", "ops", "http", "app", "store", "blobs"]),
     (
         "cli",
         &[

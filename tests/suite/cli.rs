@@ -304,6 +304,49 @@ fn doctor_finds_loose_modes_and_reports_as_json() {
     cli(data.path(), &["doctor"]).ok();
 }
 
+/// The bytes of run files are beside the store; the doctor holds the one against the other, also while the server runs.
+#[test]
+fn doctor_finds_run_files_whose_bytes_are_missing_or_cut() {
+    let server = Server::start(Setup::default().unchecked());
+    let root = server.person("root", "admin").client;
+    let names = ["whole.txt", "gone.txt", "cut.txt"];
+    for name in names {
+        root.submit_run("root", "p", "r");
+        root.put(&root.file_path("root", "p", "r", name), name.as_bytes()).is(200);
+    }
+    let doctor = |code: i32| {
+        let report = server.cli(&["doctor", "--json"]);
+        assert_eq!(report.code, code, "{report:?}");
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+        report["checked"].to_string() + &report["findings"].to_string()
+    };
+    assert!(doctor(0).contains("run files: 3 with their bytes on disk\""), "{}", doctor(0));
+    // The bytes are found by what is in them: their names are nobody's business.
+    let (mut folders, mut bytes) = (vec![server.data.path().join("run-files")], vec![]);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+            if path.is_dir() { folders.push(path) } else { bytes.push(path) }
+        }
+    }
+    let of = |name: &str| bytes.iter().find(|p| std::fs::read(p).is_ok_and(|b| b == name.as_bytes())).unwrap();
+    let (gone, cut) = (of("gone.txt"), of("cut.txt"));
+    std::fs::write(gone.with_file_name("left"), b"by a crash").unwrap();
+    assert!(doctor(0).contains("1 more on disk belong to none"), "{}", doctor(0));
+    std::fs::remove_file(gone).unwrap();
+    std::fs::write(cut, b"cut").unwrap();
+    let report = doctor(1);
+    assert!(report.contains("`gone.txt` of run root/p/r has no bytes on disk"), "{report}");
+    assert!(report.contains("`cut.txt` of run root/p/r has 3 bytes on disk instead of 7"), "{report}");
+    assert!(!report.contains("whole.txt"), "{report}");
+    // What was sent again is whole again.
+    for name in ["gone.txt", "cut.txt"] {
+        root.put(&root.file_path("root", "p", "r", name), name.as_bytes()).is(200);
+    }
+    doctor(0);
+    let data = server.stop();
+    cli(data.path(), &["doctor"]).ok();
+}
+
 /// Commands on a directory that holds nothing do not make one by accident.
 #[test]
 fn doctor_on_an_absent_directory_says_so() {

@@ -247,6 +247,18 @@ pub fn every(view: &impl Read, after: Option<Cursor>) -> Result<Listed<RunFile>>
     view.list(&schema::RUN_FILES, Range::all().after(after))
 }
 
+/// The path of the run that still has this very file: not replaced, not deleted, its project not deleted since it was listed. Only
+/// then are its bytes owed.
+pub fn owed(view: &impl Read, file: &RunFile) -> Result<Option<String>> {
+    let now = view.get(&schema::RUN_FILES, &(file.run, file.name.clone()))?;
+    if now.is_none_or(|now| now.blob != file.blob) {
+        return Ok(None);
+    }
+    let Some(run) = view.get(&schema::RUNS, &file.run)? else { return Ok(None) };
+    let Some(project) = view.get(&schema::PROJECTS, &run.project)? else { return Ok(None) };
+    Ok(Some(format!("{}/{}/{}", projects::entity_name(view, project.entity)?, project.name, run.name)))
+}
+
 fn live<V: Read>(cx: &Cx<V>, id: RunId) -> Result<Run> {
     must_exist(cx.view(), id).and_then(|run| if run.deleted_at.is_some() { Err(no_run()) } else { Ok(run) })
 }
