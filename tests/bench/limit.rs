@@ -1,4 +1,4 @@
-//! What redb alone makes of the rows that creating a user writes: the very rows are recorded at the store's seam, then put
+//! What redb alone makes of the rows that creating a user, or a batch of a run, writes: the very rows are recorded at the store's seam, then put
 //! into a bare database in groups, one fsync each. No HTTP, no policy, no encoding, no threads.
 
 use crate::rig;
@@ -12,7 +12,7 @@ use bailiwick::store::engine::{Batch, Commit, CommitError, Engine, EngineError, 
 use bailiwick::store::memory::Memory;
 use bailiwick::store::{Store, schema};
 use parking_lot::Mutex;
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{Database, Durability, TableDefinition};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,17 +58,23 @@ impl Commit for Recording {
     }
 }
 
-/// The rows of one created user, and those of its audit event among them.
+/// The rows of one commit: those of a created user, its audit event's among them.
 pub type UserRows = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The rows that each of `n` created users writes, numbered from `first`.
 pub fn rows_of_users(first: u64, n: u64) -> Vec<UserRows> {
+    recorded(|_| (), |app| create_users(app, first, n, 1))
+}
+
+/// The rows of every commit that `work` makes of an instance after `prepare`.
+pub fn recorded(prepare: impl FnOnce(&web::Data<App>), work: impl FnOnce(&web::Data<App>)) -> Vec<UserRows> {
     let recorder = Recorder::default();
     let app = rig::instance(Store::open(Arc::new(recorder.clone()), &schema::SCHEMA).unwrap());
+    prepare(&app);
     recorder.batches.lock().clear();
-    create_users(&app, first, n, 1);
-    app.stop();
+    work(&app);
     let batches = std::mem::take(&mut *recorder.batches.lock());
+    app.stop();
     let rows = |batch: Batch| batch.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     batches.into_iter().map(rows).collect()
 }
@@ -140,11 +146,5 @@ impl Bare {
         let stats = transaction.stats().unwrap();
         transaction.abort().unwrap();
         stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes()
-    }
-
-    /// Rows stored.
-    pub fn rows(&self) -> u64 {
-        use redb::ReadableTableMetadata;
-        self.database.begin_read().unwrap().open_table(ROWS).unwrap().len().unwrap()
     }
 }

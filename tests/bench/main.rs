@@ -2,7 +2,7 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `sign-in`, `start`; `scale` takes minutes and runs only when named. It needs
+//! `decision`, `decision-point`, `writes`, `runs`, `sign-in`, `start`; `scale` takes minutes and runs only when named. It needs
 //! `wrk` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
@@ -20,6 +20,7 @@ mod limit;
 mod reads;
 mod report;
 mod rig;
+mod runs;
 mod sign_in;
 mod start;
 mod world;
@@ -30,12 +31,13 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("start", start::measure),
     ("decision", decision::measure),
     ("reads", reads::measure),
     ("decision-point", decisions::measure),
     ("writes", writes::measure),
+    ("runs", runs::measure),
     ("sign-in", sign_in::measure),
 ];
 
