@@ -183,9 +183,8 @@ fn an_offline_run_is_sent_later() {
         let ran = sdk.run_in(url, key, "python", &[&path_of("run.py"), &task], Some(home.path()), &env);
         ran.value("finish");
         assert!(!world.member.client.reads_run(TEAM, "fusion", "offline1"));
-        let folder = std::fs::read_dir(home.path().join("wandb")).unwrap().map(|e| e.unwrap().path());
-        let folder =
-            folder.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("offline-run-")).next().unwrap();
+        let mut folder = std::fs::read_dir(home.path().join("wandb")).unwrap().map(|e| e.unwrap().path());
+        let folder = folder.find(|p| p.file_name().unwrap().to_string_lossy().starts_with("offline-run-")).unwrap();
         let ran = sdk.run(url, key, "python", &["-m", "wandb", "sync", folder.to_str().unwrap()], Some(home.path()));
         assert_eq!(ran.code, 0, "{sdk:?}: {ran:#?}");
         let run = read(&world.member.client, "fusion", "offline1");
