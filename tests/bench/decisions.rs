@@ -100,12 +100,15 @@ fn over_http(report: &mut Report) {
     app.stop();
 }
 
+/// A change of the store.
+type Change = Box<dyn Fn(&mut bailiwick::store::Tx) -> Result<(), Error> + Send>;
+
 /// What one person reaches, in an instance with `teams` teams of ten closed projects each: the person is in [`OWN`] teams.
 fn reaching(teams: u64) -> (usize, std::time::Duration) {
     let dir = rig::directory();
     let app = rig::instance(Store::open_file(&rig::store_file(dir.path()), &schema::SCHEMA).unwrap());
     let me = UserId(1);
-    let write = |f: Box<dyn Fn(&mut bailiwick::store::Tx) -> Result<(), Error> + Send>| {
+    let write = |f: Change| {
         app.store
             .write_blocking(move |tx| {
                 tx.note_event();
