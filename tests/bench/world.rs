@@ -62,14 +62,15 @@ impl World {
                 Ok(())
             });
         }
-        let teams = world.teams.clone();
-        write(store, move |tx| {
-            for team in &teams {
-                tx.next_id(schema::ENTITY_IDS)?;
-                tx.put(&schema::TEAMS, team)?;
-            }
-            Ok(())
-        });
+        for piece in world.teams.chunks(1_000).map(<[Team]>::to_vec) {
+            write(store, move |tx| {
+                for team in &piece {
+                    tx.next_id(schema::ENTITY_IDS)?;
+                    tx.put(&schema::TEAMS, team)?;
+                }
+                Ok(())
+            });
+        }
         let mut memberships: Vec<_> = world.roles.iter().map(|((t, u), r)| (*t, *u, *r)).collect();
         memberships.sort_by_key(|(t, u, _)| (*t, *u));
         for piece in memberships.chunks(2_000).map(<[_]>::to_vec) {
