@@ -79,6 +79,25 @@ pub struct Parts {
     pub hashing_threads: usize,
 }
 
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+impl App {
+    /// An instance for unit tests: an empty store in memory, repeatable randomness, these environment variables.
+    pub fn for_tests(clock: Clock, environment: &[(&str, &str)]) -> App {
+        App::start(Parts {
+            store: Store::in_memory(&schema::SCHEMA).unwrap(),
+            environment: Environment::of(environment),
+            sealing_key: [7; 32],
+            base_url: "http://127.0.0.1".into(),
+            org: "default".into(),
+            clock,
+            random: Random::seeded(1),
+            hashing_threads: 1,
+        })
+        .unwrap()
+    }
+}
+
 /// How long the key of a service account just made can be shown to its maker.
 const REVEAL: Millis = MINUTE;
 

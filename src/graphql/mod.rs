@@ -171,16 +171,13 @@ fn answer(mut response: Response, request: &HttpRequest) -> HttpResponse {
 #[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::app::Parts;
     use crate::clock::Clock;
-    use crate::crypto::Random;
     use crate::model::credential::KeyScope;
     use crate::model::role::OrgRole;
     use crate::ops::credentials::{FreshKey, NewKey};
     use crate::ops::users::{self, NewUser};
     use crate::ops::{Caller, credentials};
     use crate::policy::Process;
-    use crate::store::{Store, schema};
     use actix_web::dev::ServiceResponse;
     use actix_web::test as calls;
     use serde_json::{Value, json};
@@ -230,17 +227,7 @@ mod tests {
     }
 
     fn app() -> App {
-        App::start(Parts {
-            store: Store::in_memory(&schema::SCHEMA).unwrap(),
-            environment: crate::config::env::Env::of(&[]),
-            sealing_key: [7; 32],
-            base_url: "http://127.0.0.1".into(),
-            org: "default".into(),
-            clock: Clock::fixed(1_800_000_000_000),
-            random: Random::seeded(1),
-            hashing_threads: 1,
-        })
-        .unwrap()
+        App::for_tests(Clock::fixed(1_800_000_000_000), &[])
     }
 
     async fn key_of(app: &App, name: &'static str, role: OrgRole, scope: KeyScope) -> String {

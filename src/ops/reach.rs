@@ -139,9 +139,8 @@ fn through(decision: &Decision) -> &'static str {
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
-    use crate::app::{App, Parts};
+    use crate::app::App;
     use crate::clock::Clock;
-    use crate::crypto::Random;
     use crate::model::project::Visibility;
     use crate::model::role::OrgRole;
     use crate::model::user::User;
@@ -149,7 +148,6 @@ mod tests {
     use crate::ops::users::NewUser;
     use crate::ops::{Caller, projects, reach, teams, users};
     use crate::policy::{Actor, Credential, Process, Subject};
-    use crate::store::{Store, schema};
 
     struct World {
         app: App,
@@ -157,17 +155,8 @@ mod tests {
 
     impl World {
         fn new() -> World {
-            let app = App::start(Parts {
-                store: Store::in_memory(&schema::SCHEMA).unwrap(),
-                environment: crate::config::env::Env::of(&[]),
-                sealing_key: [7; 32],
-                base_url: "http://127.0.0.1".into(),
-                org: "default".into(),
-                clock: Clock::fixed(1_800_000_000_000),
-                random: Random::seeded(1),
-                hashing_threads: 1,
-            });
-            World { app: app.unwrap() }
+            let app = App::for_tests(Clock::fixed(1_800_000_000_000), &[]);
+            World { app }
         }
 
         async fn user(&self, name: &str, role: OrgRole) -> User {

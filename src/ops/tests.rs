@@ -11,14 +11,12 @@ use super::credentials::{FreshKey, NewKey};
 use super::projects::NewProject;
 use super::users::{NewUser, UserChange};
 use super::*;
-use crate::app::{App, Parts};
+use crate::app::App;
 use crate::clock::{Clock, DAY, HOUR, SECOND};
-use crate::crypto::Random;
 use crate::model::project::Visibility;
 use crate::model::role::{OrgRole, TeamRole};
 use crate::model::user::User;
 use crate::policy::{Credential, Process};
-use crate::store::Store;
 use std::net::{IpAddr, Ipv4Addr};
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -32,17 +30,7 @@ struct World {
 
 fn world() -> World {
     let clock = Clock::fixed(START);
-    let app = App::start(Parts {
-        store: Store::in_memory(&schema::SCHEMA).unwrap(),
-        environment: crate::config::env::Env::of(&[]),
-        sealing_key: [7; 32],
-        base_url: "http://127.0.0.1".into(),
-        org: "default".into(),
-        clock: clock.clone(),
-        random: Random::seeded(1),
-        hashing_threads: 1,
-    })
-    .unwrap();
+    let app = App::for_tests(clock.clone(), &[]);
     World { app, clock }
 }
 

@@ -5,9 +5,8 @@
 #![expect(clippy::unwrap_used)]
 
 use super::*;
-use crate::app::{App, Parts};
+use crate::app::App;
 use crate::clock::Clock;
-use crate::crypto::Random;
 use crate::model::project::{Project, ProjectMember};
 use crate::model::role::TeamRole;
 use crate::model::team::{HOME, Membership, Team};
@@ -15,7 +14,7 @@ use crate::model::user::OrgMembership;
 use crate::ops::Caller;
 use crate::ops::evaluate::Answer;
 use crate::policy::{Actor, Credential, Process, Subject};
-use crate::store::{Store, Tx};
+use crate::store::Tx;
 use proptest::prelude::*;
 
 const USERS: u64 = 7;
@@ -50,17 +49,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
 
 fn build(shape: &Shape) -> App {
     let setting = if shape.members_may_create { "true" } else { "false" };
-    let app = App::start(Parts {
-        store: Store::in_memory(&schema::SCHEMA).unwrap(),
-        environment: crate::config::env::Env::of(&[("GORILLA_ALLOW_USER_TEAM_CREATION", setting)]),
-        sealing_key: [7; 32],
-        base_url: "http://127.0.0.1".into(),
-        org: "default".into(),
-        clock: Clock::fixed(1_800_000_000_000),
-        random: Random::seeded(1),
-        hashing_threads: 1,
-    })
-    .unwrap();
+    let app = App::for_tests(Clock::fixed(1_800_000_000_000), &[("GORILLA_ALLOW_USER_TEAM_CREATION", setting)]);
     let shape = shape.clone();
     app.store
         .write_blocking(move |tx| {

@@ -239,21 +239,11 @@ fn team_role(role: R) -> TeamRole {
 
 fn build(picture: &Picture) -> World {
     let clock = Clock::fixed(START);
-    let environment = crate::config::env::Env::of(&[
+    let environment = [
         ("GORILLA_DISABLE_PERSONAL_ENTITY", if picture.personal_disabled { "true" } else { "false" }),
         ("GORILLA_DISABLE_ADMIN_TEAM_ACCESS", if picture.admins_kept_out { "true" } else { "false" }),
-    ]);
-    let app = App::start(Parts {
-        store: Store::in_memory(&schema::SCHEMA).unwrap(),
-        environment,
-        sealing_key: [7; 32],
-        base_url: "http://127.0.0.1".into(),
-        org: "default".into(),
-        clock: clock.clone(),
-        random: Random::seeded(1),
-        hashing_threads: 1,
-    })
-    .unwrap();
+    ];
+    let app = App::for_tests(clock.clone(), &environment);
     let picture = picture.clone();
     app.store.write_blocking(move |tx| put(tx, &picture)).unwrap();
     World { app, clock }
