@@ -134,31 +134,19 @@ pub fn revoke(cx: &mut Acting, id: &str) -> Result<()> {
 /// # Errors
 /// [`Code::Unauthenticated`], with one sentence for every cause: unknown, expired, revoked, or the owner not active.
 pub fn resolve(view: &impl Read, presented: &str, now: Millis) -> Result<Subject> {
-    let key = presented_key(view, presented, now)?;
-    if !super::users::is_active(view, key.owner)? {
-        return Err(refused());
-    }
-    Ok(subject_of(&key))
+    resolve_owner(view, presented, now).map(|(subject, _)| subject)
 }
 
 /// [`resolve`] with the owner's row, where the use-case that follows on the same view wants it too.
 pub fn resolve_owner(view: &impl Read, presented: &str, now: Millis) -> Result<(Subject, Arc<User>)> {
-    let key = presented_key(view, presented, now)?;
-    let owner = view.shared(&schema::USERS, &key.owner)?.filter(|user| user.status == Status::Active);
-    Ok((subject_of(&key), owner.ok_or_else(refused)?))
-}
-
-fn presented_key(view: &impl Read, presented: &str, now: Millis) -> Result<Arc<ApiKey>> {
     let id = key_id(presented).ok_or_else(refused)?;
     let key = view.shared(&schema::API_KEYS, &id.to_owned())?.ok_or_else(refused)?;
     if !key.fits(presented) || key.is_expired(now) {
         return Err(refused());
     }
-    Ok(key)
-}
-
-fn subject_of(key: &ApiKey) -> Subject {
-    Subject { actor: Actor::User(key.owner), credential: Credential::Key(key.id.clone(), key.scope) }
+    let owner = view.shared(&schema::USERS, &key.owner)?.filter(|user| user.status == Status::Active);
+    let subject = Subject { actor: Actor::User(key.owner), credential: Credential::Key(key.id.clone(), key.scope) };
+    Ok((subject, owner.ok_or_else(refused)?))
 }
 
 fn refused() -> Error {

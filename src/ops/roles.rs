@@ -203,10 +203,9 @@ pub fn get<V: Read>(cx: &Cx<V>, id: RoleId) -> Result<CustomRole> {
 /// How many hold a custom role: in teams, and in projects.
 pub fn holders<V: Read>(cx: &Cx<V>, role: &CustomRole) -> Result<(usize, usize)> {
     let _grant = cx.allow(Action::RoleRead, Resource::Org(role.org))?;
-    let count = |n: Result<usize>| n;
     Ok((
-        count(cx.view().count(&schema::ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000))?,
-        count(cx.view().count(&schema::PROJECT_ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000))?,
+        cx.view().count(&schema::ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000)?,
+        cx.view().count(&schema::PROJECT_ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000)?,
     ))
 }
 

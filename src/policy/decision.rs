@@ -74,7 +74,7 @@ pub enum Step {
     /// The team role does not hold the action.
     TeamRoleLacks(TeamRole),
     /// The custom role holds the action beyond what it inherits.
-    CustomRoleAdds,
+    CustomRoleAdds(TeamRole),
     /// The subject has a role of its own in the project, which counts instead of the team role.
     ProjectRole(TeamRole),
     /// The project role holds the action.
@@ -244,7 +244,7 @@ impl Step {
             Step::MembersMayCreateTeams => "setting",
             Step::OrgRoleGrants(_) | Step::OrgRoleLacks(_) => "organization_role",
             Step::TeamRoleGrants(_) | Step::TeamRoleLacks(_) => "team_role",
-            Step::CustomRoleAdds => "custom_role",
+            Step::CustomRoleAdds(_) => "custom_role",
             Step::ProjectRole(_) | Step::ProjectRoleGrants(_) | Step::ProjectRoleLacks(_) => "project_role",
             Step::OwnRun | Step::OwnRunsOnly => "own_run",
             Step::MembersInvite | Step::AdminsInvite => "inviting",
@@ -317,9 +317,8 @@ impl Step {
                 let label = facts.what.role_label(role);
                 format!("The team role {label} of {who} in {} does not allow {action}.", facts.what.entity())
             }
-            Step::CustomRoleAdds => {
-                let label = facts.what.held().map(Held::label).unwrap_or_default();
-                format!("The custom role {label} has {action} as a permission of its own.")
+            Step::CustomRoleAdds(role) => {
+                format!("The custom role {} has {action} as a permission of its own.", facts.what.role_label(role))
             }
             Step::ProjectRole(role) => {
                 format!("{who} has the project role {} in {what}, which counts instead.", facts.what.role_label(role))
@@ -393,16 +392,6 @@ impl What {
                 format!("run {entity_name}/{name}/{}", run.name)
             }
             What::Project { entity_name, name, inside: None, .. } => format!("project {entity_name}/{name}"),
-        }
-    }
-
-    /// The asker's role here that counts.
-    fn held(&self) -> Option<&Held> {
-        match self {
-            What::Team { role, .. } => role.as_ref(),
-            What::Project { role, project_role, .. } => project_role.as_ref().or(role.as_ref()),
-            What::User { service_role, .. } => service_role.as_ref(),
-            What::Org { .. } | What::Namespace { .. } => None,
         }
     }
 

@@ -413,7 +413,7 @@ fn by_team_role(action: Action, known: Known, role: &Held, chain: &mut Chain) ->
     let holds = role.holds(action);
     chain.push(match (holds, role.inherits(action)) {
         (true, true) => Step::TeamRoleGrants(role.role),
-        (true, false) => Step::CustomRoleAdds,
+        (true, false) => Step::CustomRoleAdds(role.role),
         (false, _) => Step::TeamRoleLacks(role.role),
     });
     if holds { Allow } else { Refuse }

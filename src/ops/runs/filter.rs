@@ -80,11 +80,6 @@ impl Field {
             }
         })
     }
-
-    /// Whether looking at it takes the configuration or the summary, which are rows of their own.
-    pub fn is_heavy(&self) -> bool {
-        matches!(self, Field::Config(_) | Field::Summary(_))
-    }
 }
 
 #[derive(Clone, Debug)]

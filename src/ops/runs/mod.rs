@@ -54,13 +54,6 @@ pub fn in_project<V: Read>(cx: &Cx<V>, project: ProjectId, run: &str) -> Result<
     seen(cx, found).map(Some)
 }
 
-/// A run by id, for somebody who may read it; deleted ones too.
-pub fn by_id<V: Read>(cx: &Cx<V>, id: RunId) -> Result<Seen> {
-    let found = must_exist(cx.view(), id)?;
-    let _grant = unnamed(cx.allow(Action::RunRead, Resource::Run(id)))?;
-    seen(cx, found)
-}
-
 /// The project of a run and the name of its team or person, for somebody who may read the run.
 pub fn place<V: Read>(cx: &Cx<V>, run: &Run) -> Result<(Project, String)> {
     let _grant = unnamed(cx.allow(Action::RunRead, Resource::Run(run.id)))?;
