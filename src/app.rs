@@ -203,6 +203,31 @@ impl App {
         outcome
     }
 
+    /// What `f` would do and give: the same code in a transaction that is then dropped. A refusal is audited as if it had been
+    /// tried.
+    pub async fn rehearse<T: Send + 'static>(
+        &self,
+        who: &Caller,
+        f: impl Fn(&mut Acting) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let found = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&found);
+        let dropped = self
+            .act(who, move |cx| {
+                let would = f(cx)?;
+                cx.take_refusal();
+                *keep.lock() = Some(would);
+                Err::<(), _>(Error::internal("a rehearsal is always dropped"))
+            })
+            .await;
+        let found = found.lock().take();
+        match (found, dropped) {
+            (Some(would), _) => Ok(would),
+            (None, Err(refused)) => Err(refused),
+            (None, Ok(())) => Err(Error::internal("a rehearsal was not dropped")),
+        }
+    }
+
     /// What `change` would give and take in `scope`: it runs in a transaction that is then dropped. A refusal of the change is
     /// audited as if it had been tried.
     pub async fn preview(
@@ -211,22 +236,7 @@ impl App {
         scope: Scope,
         change: impl Fn(&mut Acting) -> Result<()> + Send + 'static,
     ) -> Result<Preview> {
-        let found = Arc::new(Mutex::new(None));
-        let keep = Arc::clone(&found);
-        let dropped = self
-            .act(who, move |cx| {
-                let preview = ops::what_if::compare(cx, scope, &change)?;
-                cx.take_refusal();
-                *keep.lock() = Some(preview);
-                Err::<(), _>(Error::internal("a preview is always dropped"))
-            })
-            .await;
-        let found = found.lock().take();
-        match (found, dropped) {
-            (Some(preview), _) => Ok(preview),
-            (None, Err(refused)) => Err(refused),
-            (None, Ok(())) => Err(Error::internal("a preview was not dropped")),
-        }
+        self.rehearse(who, move |cx| ops::what_if::compare(cx, scope, &change)).await
     }
 
     /// Waits until everything noted so far is in the store; asked before the audit log is read.

@@ -55,6 +55,11 @@ codes! {
     InvalidRequest      "INVALID_REQUEST"      Invalid         "The request cannot be read or lacks something.";
     InvalidValue        "INVALID_VALUE"        Invalid         "A value breaks a rule; the message names which.";
     WeakPassword        "WEAK_PASSWORD"        Invalid         "The password is too easy to guess.";
+    InvalidSyntax       "INVALID_SYNTAX"       Invalid         "The body is not well-formed, or not the message that is expected.";
+    InvalidFilter       "INVALID_FILTER"       Invalid         "The filter cannot be read, or names what cannot be compared.";
+    InvalidPath         "INVALID_PATH"         Invalid         "The path names no attribute.";
+    NoTarget            "NO_TARGET"            Invalid         "The path matches nothing that could be changed.";
+    Mutability          "MUTABILITY"           Invalid         "The attribute cannot be changed.";
     NotAMember          "NOT_A_MEMBER"         Invalid         "The person must belong to the team first.";
     LimitReached        "LIMIT_REACHED"        Invalid         "It would go over a limit of this server; the message names which.";
     NotOffered          "NOT_OFFERED"          Invalid         "This server does not offer it.";

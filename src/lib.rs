@@ -17,6 +17,7 @@
 //! | [`decisions`] | the decision point for other services: AuthZEN, and the answer for reverse proxies |
 //! | [`runs`] | what a running wandb client streams, and the bytes of files |
 //! | [`blobs`] | the bytes of run files on disk |
+//! | [`scim`] | provisioning by identity providers and scripts: users, teams, custom roles |
 //! | [`rest`] | small JSON endpoints: the credential's subject, explanations, the audit log |
 
 pub mod app;
@@ -37,4 +38,5 @@ pub mod ops;
 pub mod policy;
 pub mod rest;
 pub mod runs;
+pub mod scim;
 pub mod store;

@@ -96,6 +96,7 @@ async fn serve(
             .configure(crate::rest::routes)
             .configure(crate::decisions::routes)
             .configure(crate::runs::routes)
+            .configure(crate::scim::routes)
             .configure(crate::console::routes);
     };
     http::serve(config, listener, certificates, outer, routes, ready, stop).await

@@ -54,7 +54,8 @@ pub fn surface(path: &str) -> Surface {
         "graphql" => Surface::Graphql,
         "assets" => Surface::Assets,
         "healthz" | "ready" | "metrics" => Surface::Health,
-        "admin" | "files" | "scim" | "access" | "sdk" | ".well-known" => Surface::Api,
+        "scim" => Surface::Scim,
+        "admin" | "files" | "access" | "sdk" | ".well-known" => Surface::Api,
         _ => Surface::Console,
     }
 }
@@ -64,6 +65,7 @@ pub fn render(surface: Surface, error: &Error, id: RequestId) -> HttpResponse {
     log(error, id);
     match surface {
         Surface::Graphql => graphql(error),
+        Surface::Scim => scim(error, SCIM_JSON),
         Surface::Console => page(error, id),
         Surface::Api | Surface::Assets | Surface::Health => json(error, id),
     }
@@ -82,6 +84,48 @@ pub fn graphql(error: &Error) -> HttpResponse {
         "errors": [{ "message": error.sentence(), "extensions": { "code": shown_code(error) } }],
     });
     build(graphql_status(error), error).json(body)
+}
+
+/// The media type of SCIM (RFC 7644 §8.1).
+pub const SCIM_JSON: &str = "application/scim+json";
+
+/// A SCIM error body (RFC 7644 §3.12) under the media type of the dialect that is spoken. Does not log; see [`log`].
+pub fn scim(error: &Error, media_type: &str) -> HttpResponse {
+    let status = status(error);
+    let mut answer = build(status, error);
+    if status == StatusCode::UNAUTHORIZED {
+        // Beside Bearer: scripts and provisioning clients look for it, and no person's browser is sent here.
+        answer.append_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Bailiwick\"")));
+    }
+    answer.content_type(media_type).body(scim_body(error).to_string())
+}
+
+/// The body of [`scim`], which also stands for one operation of a bulk request.
+pub fn scim_body(error: &Error) -> serde_json::Value {
+    let mut body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        "detail": error.sentence(),
+        "status": status(error).as_str(),
+    });
+    if let Some(kind) = scim_type(error) {
+        body["scimType"] = json!(kind);
+    }
+    body
+}
+
+/// The detail error keyword (RFC 7644 §3.12, table 9), where there is one for it.
+fn scim_type(error: &Error) -> Option<&'static str> {
+    Some(match error.code() {
+        Code::InvalidFilter => "invalidFilter",
+        Code::InvalidPath => "invalidPath",
+        Code::NoTarget => "noTarget",
+        Code::Mutability => "mutability",
+        Code::InvalidSyntax | Code::InvalidRequest => "invalidSyntax",
+        Code::LimitReached => "tooMany",
+        Code::NameTaken | Code::EmailTaken => "uniqueness",
+        _ if error.kind() == Kind::Invalid => "invalidValue",
+        _ => return None,
+    })
 }
 
 /// A page for people.

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod credential;
 pub mod name;
+pub mod profile;
 pub mod project;
 pub mod role;
 pub mod run;

@@ -20,6 +20,7 @@ pub mod lookup;
 pub mod passwords;
 pub mod project_members;
 pub mod projects;
+pub mod provision;
 pub mod reach;
 pub mod roles;
 pub mod runs;

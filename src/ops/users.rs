@@ -3,6 +3,7 @@
 
 use super::{Acting, Cx, absent, changed, or_absent, user_named};
 use crate::error::{Code, Error, Result};
+use crate::model::audit::Change;
 use crate::model::credential::ApiKey;
 use crate::model::name;
 use crate::model::project::Project;
@@ -34,6 +35,15 @@ pub struct NewUser {
 /// # Errors
 /// [`Code::NameTaken`], [`Code::EmailTaken`], [`Code::InvalidValue`], [`Code::Denied`].
 pub fn create(cx: &mut Acting, new: &NewUser) -> Result<User> {
+    create_with(cx, new, |_, _, _| Ok(vec![]))
+}
+
+/// [`create`], where `more` writes beside the new row, and says what for the same event.
+pub(super) fn create_with(
+    cx: &mut Acting,
+    new: &NewUser,
+    more: impl FnOnce(&mut Acting, &super::Grant, &User) -> Result<Vec<Change>>,
+) -> Result<User> {
     let org = cx.org()?;
     let grant = cx.allow(Action::UserCreate, Resource::Org(org))?;
     let address = name::check_email(&new.email)?;
@@ -73,7 +83,9 @@ pub fn create(cx: &mut Acting, new: &NewUser) -> Result<User> {
         changed("role", None, Some(role.as_str())),
         changed("password", None, new.password_hash.as_ref().map(|_| "set")),
     ];
-    cx.record_on(grant, user_named(&user), changes.into_iter().flatten().collect())?;
+    let mut changes: Vec<_> = changes.into_iter().flatten().collect();
+    changes.append(&mut more(cx, &grant, &user)?);
+    cx.record_on(grant, user_named(&user), changes)?;
     super::teams::take_up_invites(cx, &user)?;
     Ok(user)
 }
@@ -323,6 +335,7 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
 pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result<()> {
     end_sessions(cx.tx(), id)?;
     cx.delete(grant, &schema::PASSWORDS, &id)?;
+    cx.delete(grant, &schema::PROFILES, &id)?;
     let keys: Vec<ApiKey> = super::credentials::of_user(cx.view(), id)?;
     for key in keys {
         cx.delete(grant, &schema::API_KEYS, &key.id)?;

@@ -61,6 +61,7 @@ pub struct Range {
     after: Option<Cursor>,
     pub(super) order: Order,
     pub(super) limit: usize,
+    pub(super) skip: usize,
 }
 
 impl Range {
@@ -94,7 +95,7 @@ impl Range {
     }
 
     fn bytes(prefix: Vec<u8>) -> Self {
-        Range { prefix, from: Vec::new(), until: None, after: None, order: Order::Ascending, limit: MAX_PAGE }
+        Range { prefix, from: Vec::new(), until: None, after: None, order: Order::Ascending, limit: MAX_PAGE, skip: 0 }
     }
 
     /// Only keys at or above `key`.
@@ -124,6 +125,12 @@ impl Range {
     /// At most `limit` rows, capped at [`MAX_PAGE`].
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.min(MAX_PAGE);
+        self
+    }
+
+    /// Without the first `rows`, which a listing passes without reading their records.
+    pub fn skip(mut self, rows: usize) -> Self {
+        self.skip = rows;
         self
     }
 

@@ -83,7 +83,12 @@ pub trait Read: Rows {
     fn list<V: Record>(&self, table: &Table<V>, range: Range) -> Result<Listed<V>> {
         let (from, to) = range.bounds(table.number);
         let (mut items, mut last, mut more, mut broken) = (Vec::new(), Vec::new(), false, None);
+        let mut skip = range.skip;
         self.walk(&from, &to, range.order, &mut |key, value| {
+            if skip > 0 {
+                skip -= 1;
+                return true;
+            }
             if items.len() == range.limit {
                 more = true;
                 return false;
@@ -106,9 +111,13 @@ pub trait Read: Rows {
     fn list_by<I: Index>(&self, index: &I, range: Range) -> Result<Listed<I::Value>> {
         let (from, to) = range.bounds(index.index_number());
         let table = self.table_of(TypeId::of::<I::Value>());
-        let (mut rows, mut last, mut more) = (Vec::new(), Vec::new(), false);
+        let (mut rows, mut last, mut more, mut skip) = (Vec::new(), Vec::new(), false, range.skip);
         self.walk(&from, &to, range.order, &mut |key, value| {
             if table_number(value) != table {
+                return true;
+            }
+            if skip > 0 {
+                skip -= 1;
                 return true;
             }
             if rows.len() == range.limit {

@@ -9,6 +9,7 @@ use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
+use crate::model::profile::Profile;
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
@@ -77,6 +78,7 @@ records! {
     Event => EventId, |v| v.id;
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
+    Profile => UserId, |v| v.user;
 }
 
 /// Users and teams; one sequence, so that no number names both.
@@ -102,7 +104,16 @@ pub static ORG_BY_NAME: Unique<Org, String> =
 pub static USERS: Table<User> = Table::new(
     0x0101,
     "users",
-    &[&USER_BY_NAME, &USER_BY_EMAIL, &USERS_OF_ORG, &LESSER_SEATS, &ADMINS_OF_ORG, &SERVICES_OF_TEAM],
+    &[
+        &USER_BY_NAME,
+        &USER_BY_EMAIL,
+        &USERS_OF_ORG,
+        &LESSER_SEATS,
+        &ADMINS_OF_ORG,
+        &SERVICES_OF_TEAM,
+        &PEOPLE_OF_ORG,
+        &USERS_BY_FULL_NAME,
+    ],
 )
 .referring(user_references)
 .counted_by(ENTITY_IDS, |u| u.id.0);
@@ -146,6 +157,18 @@ pub static LESSER_SEATS: Multi<User, (OrgId, u64)> = Multi::new(0x8106, "lesser_
 /// Active people with the admin role: what the last-admin rule counts.
 pub static ADMINS_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8104, "admins_of_organization", |u, out| {
     out.extend(u.orgs.iter().filter(|m| u.is_active_admin(m.org)).map(|m| (m.org,)));
+});
+/// People of an organization from the oldest to the newest; no service accounts, no tombstones.
+pub static PEOPLE_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8107, "people_of_organization", |u, out| {
+    if lives(u) && !u.is_service() {
+        out.extend(u.orgs.iter().map(|m| (m.org,)));
+    }
+});
+/// People of an organization by folded full name, where they have one.
+pub static USERS_BY_FULL_NAME: Multi<User, (OrgId, String)> = Multi::new(0x8108, "users_by_full_name", |u, out| {
+    if lives(u) && !u.is_service() && !u.name.is_empty() {
+        out.extend(u.orgs.iter().map(|m| (m.org, fold(&u.name))));
+    }
 });
 /// Service accounts of a team.
 pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "services_of_team", |u, out| {
@@ -310,6 +333,24 @@ pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
 /// Secrets of the server's own.
 pub static SECRETS: Table<SealedSecret> = Table::quiet(0x0A01, "secrets", &[]);
 
+/// What a directory says of people beyond what this server acts on.
+pub static PROFILES: Table<Profile> = Table::new(0x0B01, "profiles", &[&PROFILE_BY_USER_NAME, &PROFILE_BY_EXTERNAL_ID])
+    .referring(|p, out| out.extend([Reference::to(&USERS, &p.user), Reference::to(&ORGS, &p.org)]));
+/// By the folded user name that the directory gave.
+pub static PROFILE_BY_USER_NAME: Unique<Profile, (OrgId, String)> = Unique::new(
+    0x8B01,
+    "profile_by_user_name",
+    |p, out| out.extend(p.user_name.as_ref().map(|name| (p.org, fold(name)))),
+    Code::NameTaken,
+);
+/// By the directory's own id for the person, exactly.
+pub static PROFILE_BY_EXTERNAL_ID: Unique<Profile, (OrgId, String)> = Unique::new(
+    0x8B02,
+    "profile_by_external_id",
+    |p, out| out.extend(p.external_id.as_ref().map(|id| (p.org, id.clone()))),
+    Code::NameTaken,
+);
+
 /// The whole of it, for opening, `doctor` and the number test.
 pub static SCHEMA: Schema = Schema {
     version: 1,
@@ -339,6 +380,7 @@ pub static SCHEMA: Schema = Schema {
         &PROJECT_USAGE,
         &RUN_REMAINS,
         &BLOB_REMAINS,
+        &PROFILES,
     ],
     sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS],
 };

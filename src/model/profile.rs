@@ -1,0 +1,36 @@
+//! What a directory (an identity provider, a script) says of a person beyond what this server acts on: kept verbatim and
+//! given back. Names, addresses, status, roles and seats are the user's own; see `user.rs`.
+
+use super::{OrgId, UserId};
+use crate::clock::Millis;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One person's. There is none for people whom no directory ever wrote to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Whose.
+    pub user: UserId,
+    /// The organization that the directory belongs to.
+    pub org: OrgId,
+    /// The name by which the directory knows the person, as it wrote it; unique in the organization without regard to case.
+    /// Absent where it is the username.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// The directory's own id for the person: data in its own namespace, never one of ours. Unique in the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Descriptive attributes (parts of the name, title, telephone numbers, department …) in the shape of RFC 7643, checked
+    /// against its schema.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+    /// When the directory changed the person last.
+    pub updated_at: Millis,
+}
+
+impl Profile {
+    /// An empty one.
+    pub fn new(user: UserId, org: OrgId, now: Millis) -> Self {
+        Profile { user, org, user_name: None, external_id: None, details: Map::new(), updated_at: now }
+    }
+}

@@ -1,0 +1,439 @@
+//! The directory as provisioning sees it: people with their profile and teams, read and changed by typed facts. SCIM drives it,
+//! and so can any other source that says who there is.
+//!
+//! Every change goes through [`apply`], whatever kind of thing it is about: it is all or nothing, each fact records its own
+//! event, and what was taken from people is told in a [`Toll`], which is held against the bounds of a sync before anything is
+//! kept. The facts themselves are written by the use-cases that people have too; no rule is here a second time.
+
+use super::{Acting, Cx, Grant, absent, changed, or_absent, users};
+use crate::clock::Millis;
+use crate::crypto;
+use crate::error::{Code, Error, Result};
+use crate::model::audit::Change as Field;
+use crate::model::name;
+use crate::model::profile::Profile;
+use crate::model::role::{Action, OrgRole, Seat};
+use crate::model::user::{Status, User};
+use crate::model::{OrgId, TeamId, UserId};
+use crate::policy::{Held, Resource};
+use crate::store::{Range, Read, schema};
+use serde_json::{Map, Value};
+
+/// What a change takes from people.
+#[derive(Debug, Default)]
+pub struct Toll {
+    /// Who was deactivated or deleted.
+    pub deactivated: Vec<UserId>,
+    /// Who was taken out of which team.
+    pub removed: Vec<(TeamId, UserId)>,
+}
+
+/// The one door for changes by provisioning: runs `change` and holds what it took from people against the bounds of a sync.
+pub fn apply<T>(cx: &mut Acting, change: impl FnOnce(&mut Acting, &mut Toll) -> Result<T>) -> Result<T> {
+    enter(cx)?;
+    let mut toll = Toll::default();
+    let done = change(cx, &mut toll)?;
+    Ok(done)
+}
+
+/// Whether the asker may provision at all: organization admins. Gives the organization.
+///
+/// # Errors
+/// [`Code::Denied`].
+pub fn enter<V: Read>(cx: &Cx<V>) -> Result<OrgId> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    Ok(org)
+}
+
+/// The versions that a request is conditional on, as `If-Match` and `If-None-Match` give them (RFC 9110 §13.1).
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    /// It must be one of these; `*` is any.
+    pub if_match: Option<Vec<String>>,
+    /// It must be none of these.
+    pub if_none_match: Option<Vec<String>>,
+}
+
+impl Condition {
+    /// Refuses a change of what is at `version` now.
+    ///
+    /// # Errors
+    /// [`Code::StaleVersion`].
+    pub fn check(&self, version: &str) -> Result<()> {
+        let is = |list: &[String]| list.iter().any(|tag| tag == "*" || tag == version);
+        if self.if_match.as_deref().is_some_and(|list| !is(list)) || self.if_none_match.as_deref().is_some_and(is) {
+            return Err(Error::new(Code::StaleVersion, "It was changed in the meantime.")
+                .hint("Read it again and repeat the change on what it is now."));
+        }
+        Ok(())
+    }
+
+    /// Whether a reader has this version already.
+    pub fn is_known(&self, version: &str) -> bool {
+        self.if_none_match.as_deref().is_some_and(|list| list.iter().any(|tag| tag == "*" || tag == version))
+    }
+}
+
+/// A team of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfTeam {
+    /// Which.
+    pub id: TeamId,
+    /// Its name.
+    pub name: String,
+    /// The role there, by its name.
+    pub role: String,
+}
+
+/// Everything provisioning shows of a person, as one view has it.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The account.
+    pub user: User,
+    /// What the directory says beyond it.
+    pub profile: Profile,
+    /// The belonging to the organization: role and seats.
+    pub role: OrgRole,
+    /// The Models seat.
+    pub models: Seat,
+    /// The Weave access.
+    pub weave: Seat,
+    /// The teams, by name.
+    pub teams: Vec<OfTeam>,
+    /// When a key or session was used last.
+    pub last_active_at: Option<Millis>,
+    /// When the person was changed last.
+    pub updated_at: Millis,
+}
+
+impl Person {
+    /// The name by which the directory knows the person.
+    pub fn user_name(&self) -> &str {
+        self.profile.user_name.as_deref().unwrap_or(&self.user.username)
+    }
+
+    /// Changes exactly when something that is shown changes, other than the moments themselves.
+    pub fn version(&self) -> String {
+        let (u, p) = (&self.user, &self.profile);
+        let teams: Vec<_> = self.teams.iter().map(|t| (t.id, &t.name, &t.role)).collect();
+        let shown = serde_json::json!([
+            u.id,
+            self.user_name(),
+            u.name,
+            u.email(),
+            u.status,
+            self.role,
+            self.models,
+            self.weave,
+            p.external_id,
+            p.details,
+            teams,
+        ]);
+        crypto::hex(&crypto::sha256(shown.to_string().as_bytes())[..8])
+    }
+}
+
+/// A person of the asker's organization.
+///
+/// # Errors
+/// [`Code::NotFound`], also for service accounts and for people of other organizations.
+pub fn person<V: Read>(cx: &Cx<V>, id: UserId) -> Result<Person> {
+    let org = cx.org()?;
+    let typed = id.global();
+    let _grant = or_absent(cx.allow(Action::UserRead, Resource::User(id)), "user", &typed)?;
+    let user = cx.view().get(&schema::USERS, &id)?.filter(|u| is_of(u, org)).ok_or_else(|| absent("user", &typed))?;
+    load(cx, org, user)
+}
+
+fn is_of(user: &User, org: OrgId) -> bool {
+    user.status != Status::Deleted && !user.is_service() && user.org_role(org).is_some()
+}
+
+fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User) -> Result<Person> {
+    let membership = *user.membership(org).ok_or_else(|| absent("user", &user.username))?;
+    let profile = cx.view().get(&schema::PROFILES, &user.id)?;
+    let mut updated_at = user.created_at.max(profile.as_ref().map_or(0, |p| p.updated_at));
+    let mut teams = vec![];
+    for m in super::teams::of_user(cx.view(), user.id)? {
+        let Some(team) = cx.view().shared(&schema::TEAMS, &m.team)? else { continue };
+        updated_at = updated_at.max(m.since_at);
+        let role = Held::load(cx.view(), m.role)?.label().to_owned();
+        teams.push(OfTeam { id: m.team, name: team.name.clone(), role });
+    }
+    teams.sort_by_cached_key(|t| name::fold(&t.name));
+    Ok(Person {
+        profile: profile.unwrap_or_else(|| Profile::new(user.id, org, user.created_at)),
+        role: membership.role,
+        models: membership.models,
+        weave: membership.weave,
+        teams,
+        last_active_at: None,
+        updated_at,
+        user,
+    })
+}
+
+/// By what a person is looked up through an index.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    /// The name by which the directory knows the person.
+    UserName(&'a str),
+    /// An address.
+    Email(&'a str),
+    /// The directory's own id.
+    ExternalId(&'a str),
+    /// The full name.
+    FullName(&'a str),
+}
+
+/// The people whom an index knows by `key`, in the order of ids.
+pub fn find<V: Read>(cx: &Cx<V>, key: Key) -> Result<Vec<Person>> {
+    let org = enter(cx)?;
+    let found = look_up(cx.view(), org, key)?;
+    found.into_iter().filter(|u| is_of(u, org)).map(|user| load(cx, org, user)).collect()
+}
+
+fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
+    let of = |profile: Option<Profile>| match profile {
+        Some(profile) => view.get(&schema::USERS, &profile.user),
+        None => Ok(None),
+    };
+    // Longer than any key can be: nobody has it.
+    let (Key::UserName(text) | Key::Email(text) | Key::ExternalId(text) | Key::FullName(text)) = key;
+    if text.len() > 4 * name::EMAIL_MAX {
+        return Ok(vec![]);
+    }
+    Ok(match key {
+        Key::UserName(text) => {
+            let folded = name::fold(text);
+            let by_profile = of(view.find(&schema::PROFILE_BY_USER_NAME, &(org, folded.clone()))?)?;
+            let user = match by_profile {
+                Some(user) => Some(user),
+                None => match view.find(&schema::USER_BY_NAME, &folded)? {
+                    // Known by another name to the directory.
+                    Some(user) => match view.get(&schema::PROFILES, &user.id)?.and_then(|p| p.user_name) {
+                        Some(_) => None,
+                        None => Some(user),
+                    },
+                    None => None,
+                },
+            };
+            user.into_iter().collect()
+        }
+        Key::Email(text) => view.find(&schema::USER_BY_EMAIL, &name::fold(text))?.into_iter().collect(),
+        Key::ExternalId(text) => {
+            of(view.find(&schema::PROFILE_BY_EXTERNAL_ID, &(org, text.to_owned()))?)?.into_iter().collect()
+        }
+        Key::FullName(text) => {
+            let mut found: Vec<User> = view.all_by(&schema::USERS_BY_FULL_NAME, &(org, name::fold(text)))?;
+            found.sort_by_key(|u| u.id);
+            found
+        }
+    })
+}
+
+/// At most `limit` people in the order of ids, without the first `skip` behind `after`.
+pub fn people<V: Read>(cx: &Cx<V>, after: Option<UserId>, skip: usize, limit: usize) -> Result<Vec<Person>> {
+    let org = enter(cx)?;
+    let after = after.map(|id| crate::store::Cursor::at(&(org, id)));
+    let range = Range::all().under(&(org,)).after(after).skip(skip).limit(limit);
+    let page = cx.view().list_by(&schema::PEOPLE_OF_ORG, range)?;
+    page.items.into_iter().map(|user| load(cx, org, user)).collect()
+}
+
+/// How many people there are.
+pub fn count<V: Read>(cx: &Cx<V>) -> Result<usize> {
+    let org = enter(cx)?;
+    cx.view().count(&schema::PEOPLE_OF_ORG, Range::all().under(&(org,)), usize::MAX)
+}
+
+/// A person that a directory wants made.
+#[derive(Clone, Debug, Default)]
+pub struct NewPerson {
+    /// The name by which the directory knows the person.
+    pub user_name: String,
+    /// The address.
+    pub email: String,
+    /// The full name; may be empty.
+    pub full_name: String,
+    /// What else is said, applied in order once the account is there.
+    pub changes: Vec<Change>,
+}
+
+/// One fact about a person that a directory wants otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The name by which the directory knows the person. The username stays.
+    UserName(String),
+    /// The full name.
+    FullName(String),
+    /// The address.
+    Email(String),
+    /// Whether the account works.
+    Active(bool),
+    /// The role in the organization.
+    OrgRole(OrgRole),
+    /// The Models seat.
+    ModelsSeat(Seat),
+    /// The Weave access.
+    WeaveRole(Seat),
+    /// The role in one team that the person belongs to: team and role by name.
+    TeamRole(String, String),
+    /// Belonging to a team, by name; as member where it is new.
+    Team(String),
+    /// The directory's own id.
+    ExternalId(Option<String>),
+    /// The descriptive attributes, all of them.
+    Details(Map<String, Value>),
+}
+
+/// Makes a person.
+///
+/// # Errors
+/// [`Code::NameTaken`], [`Code::EmailTaken`], [`Code::InvalidValue`], [`Code::Denied`].
+pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Person> {
+    let org = cx.org()?;
+    let user_name = check_user_name(&new.user_name)?;
+    if !look_up(cx.view(), org, Key::UserName(&user_name))?.is_empty() {
+        return Err(user_name_taken(&user_name));
+    }
+    let base = match name::check_entity_name("user", &user_name) {
+        Ok(()) => user_name.clone(),
+        Err(_) => name::derive_username(&user_name),
+    };
+    let username = users::free_username(cx.view(), &base)?;
+    let mut profile = Profile::new(UserId(0), org, cx.now());
+    profile.user_name = (username != user_name).then(|| user_name.clone());
+    let mut rest = vec![];
+    for change in &new.changes {
+        match change {
+            Change::ExternalId(id) => profile.external_id.clone_from(id),
+            Change::Details(details) => profile.details.clone_from(details),
+            other => rest.push(other.clone()),
+        }
+    }
+    let account = users::NewUser {
+        email: new.email.clone(),
+        username: Some(username),
+        name: new.full_name.clone(),
+        ..users::NewUser::default()
+    };
+    let user = users::create_with(cx, &account, |cx, grant, user| {
+        profile.user = user.id;
+        keep(cx, grant, None, &profile)
+    })?;
+    change(cx, toll, user.id, &Condition::default(), &rest)
+}
+
+/// Changes a person, all or nothing.
+///
+/// # Errors
+/// Those of the use-cases behind the facts; [`Code::StaleVersion`], [`Code::NotFound`].
+pub fn change(
+    cx: &mut Acting,
+    toll: &mut Toll,
+    id: UserId,
+    condition: &Condition,
+    changes: &[Change],
+) -> Result<Person> {
+    let before = person(cx, id)?;
+    condition.check(&before.version())?;
+    for change in changes {
+        one(cx, toll, id, change)?;
+    }
+    person(cx, id)
+}
+
+fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<()> {
+    let user = cx.view().get(&schema::USERS, &id)?.ok_or_else(|| absent("user", &id.global()))?;
+    let typed = user.username.as_str();
+    match change {
+        Change::FullName(full_name) => {
+            let change = users::UserChange { name: Some(full_name.clone()), ..users::UserChange::default() };
+            users::update(cx, typed, &change).map(drop)
+        }
+        Change::Email(email) => {
+            let change = users::UserChange { email: Some(email.clone()), ..users::UserChange::default() };
+            users::update(cx, typed, &change).map(drop)
+        }
+        Change::Active(active) => {
+            if !active && user.status == Status::Active {
+                toll.deactivated.push(id);
+            }
+            users::set_active(cx, typed, *active).map(drop)
+        }
+        Change::OrgRole(role) => users::set_org_role(cx, typed, *role).map(drop),
+        Change::ModelsSeat(seat) => users::set_seats(cx, typed, Some(*seat), None).map(drop),
+        Change::WeaveRole(seat) => users::set_seats(cx, typed, None, Some(*seat)).map(drop),
+        Change::TeamRole(team, role) => super::teams::set_role(cx, team, typed, role).map(drop),
+        Change::Team(team) => super::teams::invite(cx, team, typed, "member").map(drop),
+        Change::UserName(user_name) => {
+            let user_name = check_user_name(user_name)?;
+            let org = cx.org()?;
+            if look_up(cx.view(), org, Key::UserName(&user_name))?.iter().any(|u| u.id != id) {
+                return Err(user_name_taken(&user_name));
+            }
+            let own = user.username == user_name;
+            edit(cx, &user, |profile| profile.user_name = (!own).then_some(user_name))
+        }
+        Change::ExternalId(external_id) => edit(cx, &user, |profile| profile.external_id.clone_from(external_id)),
+        Change::Details(details) => edit(cx, &user, |profile| profile.details.clone_from(details)),
+    }
+}
+
+/// Deletes a person for good; see [`users::delete`].
+pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Condition) -> Result<()> {
+    let person = person(cx, id)?;
+    condition.check(&person.version())?;
+    if person.user.status == Status::Active {
+        toll.deactivated.push(id);
+    }
+    users::delete(cx, &person.user.username)
+}
+
+/// Changes the profile of somebody.
+fn edit(cx: &mut Acting, user: &User, f: impl FnOnce(&mut Profile)) -> Result<()> {
+    let grant = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
+    let before = cx.view().get(&schema::PROFILES, &user.id)?;
+    let mut profile =
+        before.clone().unwrap_or_else(|| Profile::new(user.id, cx.org().unwrap_or(crate::model::team::HOME), cx.now()));
+    f(&mut profile);
+    let changes = keep(cx, &grant, before.as_ref(), &profile)?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    cx.record(grant, changes)
+}
+
+/// Writes a profile that differs from `before`; gives what differs.
+fn keep(cx: &mut Acting, grant: &Grant, before: Option<&Profile>, profile: &Profile) -> Result<Vec<Field>> {
+    let text = |p: &Profile| serde_json::to_string(&p.details).unwrap_or_default();
+    let none = Profile::new(profile.user, profile.org, 0);
+    let old = before.unwrap_or(&none);
+    let changes: Vec<Field> = [
+        changed("user name", old.user_name.as_deref(), profile.user_name.as_deref()),
+        changed("external id", old.external_id.as_deref(), profile.external_id.as_deref()),
+        changed("details", Some(&text(old)), Some(&text(profile))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !changes.is_empty() {
+        let profile = Profile { updated_at: cx.now(), ..profile.clone() };
+        cx.put(grant, &schema::PROFILES, &profile)?;
+    }
+    Ok(changes)
+}
+
+fn check_user_name(user_name: &str) -> Result<String> {
+    let user_name = name::check_text("userName", user_name, name::EMAIL_MAX)?;
+    if user_name.is_empty() {
+        return Err(Error::invalid("A user needs a userName."));
+    }
+    Ok(user_name)
+}
+
+fn user_name_taken(user_name: &str) -> Error {
+    Error::new(Code::NameTaken, format!("There is a user with the userName {user_name} already."))
+}
