@@ -2,11 +2,18 @@
 //! `/scim/v2`. A surface: it translates, `ops::provision` reads and changes. One resource has one shape inside, the RFC's;
 //! the dialect is put on when the answer is written ([`Dialect`]). Errors are [`Error`]s; `http/reply.rs` writes their bodies.
 //!
-//! [`serve`] is around every endpoint: dialect, credential, answer. Whoever is let in is an organization admin; every write
+//! What clients write is read by [`filter`], [`path`], [`patch`] against [`schema`], what they send beside the RFC stands in
+//! [`quirks`]. [`serve`] is around every endpoint: dialect, credential, answer. Whoever is let in is an organization admin; every write
 //! goes through [`Asked::change`], which also is where a dry run is dropped.
 
 #![allow(dead_code, reason = "the endpoints that use all of it follow")]
 
+pub mod filter;
+pub mod patch;
+pub mod path;
+mod projection;
+pub mod quirks;
+pub mod schema;
 mod user_json;
 mod users;
 mod wire;
