@@ -94,8 +94,9 @@ pub fn scim(error: &Error, media_type: &str) -> HttpResponse {
     let status = status(error);
     let mut answer = build(status, error);
     if status == StatusCode::UNAUTHORIZED {
-        // Beside Bearer: scripts and provisioning clients look for it, and no person's browser is sent here.
-        answer.append_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Bailiwick\"")));
+        // Basic too, and first: scripts and provisioning clients look for it, and no person's browser is sent here.
+        let both = HeaderValue::from_static("Basic realm=\"Bailiwick\", Bearer realm=\"Bailiwick\"");
+        answer.insert_header((header::WWW_AUTHENTICATE, both));
     }
     answer.content_type(media_type).body(scim_body(error).to_string())
 }

@@ -13,13 +13,16 @@ pub struct Profile {
     pub user: UserId,
     /// The organization that the directory belongs to.
     pub org: OrgId,
-    /// The name by which the directory knows the person, as it wrote it; unique in the organization without regard to case.
+    /// The name by which the directory knows the person, as it wrote it; unique without regard to case.
     /// Absent where it is the username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
     /// The directory's own id for the person: data in its own namespace, never one of ours. Unique in the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// Whether the full name was put together from its parts, since the directory gave no name to show.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name_derived: bool,
     /// Descriptive attributes (parts of the name, title, telephone numbers, department …) in the shape of RFC 7643, checked
     /// against its schema.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -31,6 +34,14 @@ pub struct Profile {
 impl Profile {
     /// An empty one.
     pub fn new(user: UserId, org: OrgId, now: Millis) -> Self {
-        Profile { user, org, user_name: None, external_id: None, details: Map::new(), updated_at: now }
+        Profile {
+            user,
+            org,
+            user_name: None,
+            external_id: None,
+            name_derived: false,
+            details: Map::new(),
+            updated_at: now,
+        }
     }
 }

@@ -97,12 +97,21 @@ pub struct User {
     pub default_team: Option<TeamId>,
     /// When it was made.
     pub created_at: Millis,
+    /// When it was changed last; 0 where it never was.
+    #[serde(default)]
+    pub updated_at: Millis,
     /// Counts changes, for conditional updates.
     #[serde(default)]
     pub version: u64,
 }
 
 impl User {
+    /// Marks a change.
+    pub fn touch(&mut self, now: Millis) {
+        self.version += 1;
+        self.updated_at = now;
+    }
+
     /// The role in `org`, if it belongs to it.
     pub fn org_role(&self, org: OrgId) -> Option<OrgRole> {
         self.membership(org).map(|m| m.role)

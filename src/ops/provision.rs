@@ -8,7 +8,7 @@
 use super::{Acting, Cx, Grant, absent, changed, or_absent, users};
 use crate::clock::Millis;
 use crate::crypto;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::model::audit::Change as Field;
 use crate::model::name;
 use crate::model::profile::Profile;
@@ -18,6 +18,9 @@ use crate::model::{OrgId, TeamId, UserId};
 use crate::policy::{Held, Resource};
 use crate::store::{Range, Read, schema};
 use serde_json::{Map, Value};
+
+/// The most that the descriptive attributes of one person take, in bytes as JSON.
+const DETAILS_MAX: usize = 16 * 1024;
 
 /// What a change takes from people.
 #[derive(Debug, Default)]
@@ -101,7 +104,9 @@ pub struct Person {
     pub weave: Seat,
     /// The teams, by name.
     pub teams: Vec<OfTeam>,
-    /// When a key or session was used last.
+    /// On how many days a key or session was used.
+    pub days_active: u32,
+    /// When one was used last.
     pub last_active_at: Option<Millis>,
     /// When the person was changed last.
     pub updated_at: Millis,
@@ -111,6 +116,11 @@ impl Person {
     /// The name by which the directory knows the person.
     pub fn user_name(&self) -> &str {
         self.profile.user_name.as_deref().unwrap_or(&self.user.username)
+    }
+
+    /// Whether the account works.
+    pub fn is_active(&self) -> bool {
+        self.user.status == Status::Active
     }
 
     /// Changes exactly when something that is shown changes, other than the moments themselves.
@@ -153,7 +163,7 @@ fn is_of(user: &User, org: OrgId) -> bool {
 fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User) -> Result<Person> {
     let membership = *user.membership(org).ok_or_else(|| absent("user", &user.username))?;
     let profile = cx.view().get(&schema::PROFILES, &user.id)?;
-    let mut updated_at = user.created_at.max(profile.as_ref().map_or(0, |p| p.updated_at));
+    let mut updated_at = user.created_at.max(user.updated_at).max(profile.as_ref().map_or(0, |p| p.updated_at));
     let mut teams = vec![];
     for m in super::teams::of_user(cx.view(), user.id)? {
         let Some(team) = cx.view().shared(&schema::TEAMS, &m.team)? else { continue };
@@ -168,6 +178,7 @@ fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User) -> Result<Person> {
         models: membership.models,
         weave: membership.weave,
         teams,
+        days_active: 0,
         last_active_at: None,
         updated_at,
         user,
@@ -207,7 +218,7 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
     Ok(match key {
         Key::UserName(text) => {
             let folded = name::fold(text);
-            let by_profile = of(view.find(&schema::PROFILE_BY_USER_NAME, &(org, folded.clone()))?)?;
+            let by_profile = of(view.find(&schema::PROFILE_BY_USER_NAME, &folded)?)?;
             let user = match by_profile {
                 Some(user) => Some(user),
                 None => match view.find(&schema::USER_BY_NAME, &folded)? {
@@ -257,7 +268,13 @@ pub struct NewPerson {
     pub email: String,
     /// The full name; may be empty.
     pub full_name: String,
-    /// What else is said, applied in order once the account is there.
+    /// Whether that was put together from its parts.
+    pub name_derived: bool,
+    /// The directory's own id.
+    pub external_id: Option<String>,
+    /// The descriptive attributes.
+    pub details: Map<String, Value>,
+    /// What else is said, in order, once the account is there.
     pub changes: Vec<Change>,
 }
 
@@ -267,7 +284,12 @@ pub enum Change {
     /// The name by which the directory knows the person. The username stays.
     UserName(String),
     /// The full name.
-    FullName(String),
+    FullName {
+        /// The name.
+        name: String,
+        /// Whether it was put together from its parts.
+        derived: bool,
+    },
     /// The address.
     Email(String),
     /// Whether the account works.
@@ -288,7 +310,7 @@ pub enum Change {
     Details(Map<String, Value>),
 }
 
-/// Makes a person.
+/// Makes a person. The username is the directory's name where that is one, else derived from it.
 ///
 /// # Errors
 /// [`Code::NameTaken`], [`Code::EmailTaken`], [`Code::InvalidValue`], [`Code::Denied`].
@@ -298,21 +320,16 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Perso
     if !look_up(cx.view(), org, Key::UserName(&user_name))?.is_empty() {
         return Err(user_name_taken(&user_name));
     }
-    let base = match name::check_entity_name("user", &user_name) {
-        Ok(()) => user_name.clone(),
-        Err(_) => name::derive_username(&user_name),
+    let is_name = name::check_entity_name("user", &user_name).is_ok();
+    let username = match is_name && !users::is_taken(cx.view(), &user_name)? {
+        true => user_name.clone(),
+        false => users::free_username(cx.view(), &name::derive_username(&user_name))?,
     };
-    let username = users::free_username(cx.view(), &base)?;
     let mut profile = Profile::new(UserId(0), org, cx.now());
-    profile.user_name = (username != user_name).then(|| user_name.clone());
-    let mut rest = vec![];
-    for change in &new.changes {
-        match change {
-            Change::ExternalId(id) => profile.external_id.clone_from(id),
-            Change::Details(details) => profile.details.clone_from(details),
-            other => rest.push(other.clone()),
-        }
-    }
+    profile.user_name = (username != user_name).then_some(user_name);
+    profile.external_id = check_external_id(new.external_id.as_deref())?;
+    profile.name_derived = new.name_derived && !new.full_name.is_empty();
+    profile.details = check_details(&new.details)?;
     let account = users::NewUser {
         email: new.email.clone(),
         username: Some(username),
@@ -323,10 +340,13 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Perso
         profile.user = user.id;
         keep(cx, grant, None, &profile)
     })?;
-    change(cx, toll, user.id, &Condition::default(), &rest)
+    for change in &new.changes {
+        one(cx, toll, user.id, change)?;
+    }
+    person(cx, user.id)
 }
 
-/// Changes a person, all or nothing.
+/// Changes a person by what `wanted` makes of them as they are, all or nothing.
 ///
 /// # Errors
 /// Those of the use-cases behind the facts; [`Code::StaleVersion`], [`Code::NotFound`].
@@ -335,23 +355,37 @@ pub fn change(
     toll: &mut Toll,
     id: UserId,
     condition: &Condition,
-    changes: &[Change],
+    wanted: impl FnOnce(&Person) -> Result<Vec<Change>>,
 ) -> Result<Person> {
     let before = person(cx, id)?;
-    condition.check(&before.version())?;
-    for change in changes {
+    let version = before.version();
+    condition.check(&version)?;
+    let changes = wanted(&before)?;
+    if changes.is_empty() {
+        return Ok(before);
+    }
+    for change in &changes {
         one(cx, toll, id, change)?;
     }
-    person(cx, id)
+    let mut after = person(cx, id)?;
+    if after.version() != version && after.updated_at < cx.now() {
+        // A role in a team is no part of the person's own rows; the moment of the change is kept all the same.
+        let grant = cx.allow(Action::UserUpdate, Resource::User(id))?;
+        after.profile.updated_at = cx.now();
+        after.updated_at = cx.now();
+        cx.put(&grant, &schema::PROFILES, &after.profile)?;
+    }
+    Ok(after)
 }
 
 fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<()> {
     let user = cx.view().get(&schema::USERS, &id)?.ok_or_else(|| absent("user", &id.global()))?;
     let typed = user.username.as_str();
     match change {
-        Change::FullName(full_name) => {
-            let change = users::UserChange { name: Some(full_name.clone()), ..users::UserChange::default() };
-            users::update(cx, typed, &change).map(drop)
+        Change::FullName { name, derived } => {
+            let change = users::UserChange { name: Some(name.clone()), ..users::UserChange::default() };
+            users::update(cx, typed, &change)?;
+            edit(cx, &user, |profile| profile.name_derived = *derived && !name.is_empty())
         }
         Change::Email(email) => {
             let change = users::UserChange { email: Some(email.clone()), ..users::UserChange::default() };
@@ -366,8 +400,8 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
         Change::OrgRole(role) => users::set_org_role(cx, typed, *role).map(drop),
         Change::ModelsSeat(seat) => users::set_seats(cx, typed, Some(*seat), None).map(drop),
         Change::WeaveRole(seat) => users::set_seats(cx, typed, None, Some(*seat)).map(drop),
-        Change::TeamRole(team, role) => super::teams::set_role(cx, team, typed, role).map(drop),
-        Change::Team(team) => super::teams::invite(cx, team, typed, "member").map(drop),
+        Change::TeamRole(team, role) => in_value(super::teams::set_role(cx, team, typed, role)).map(drop),
+        Change::Team(team) => in_value(super::teams::invite(cx, team, typed, "member")).map(drop),
         Change::UserName(user_name) => {
             let user_name = check_user_name(user_name)?;
             let org = cx.org()?;
@@ -377,27 +411,41 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
             let own = user.username == user_name;
             edit(cx, &user, |profile| profile.user_name = (!own).then_some(user_name))
         }
-        Change::ExternalId(external_id) => edit(cx, &user, |profile| profile.external_id.clone_from(external_id)),
-        Change::Details(details) => edit(cx, &user, |profile| profile.details.clone_from(details)),
+        Change::ExternalId(external_id) => {
+            let external_id = check_external_id(external_id.as_deref())?;
+            edit(cx, &user, |profile| profile.external_id = external_id)
+        }
+        Change::Details(details) => {
+            let details = check_details(details)?;
+            edit(cx, &user, |profile| profile.details = details)
+        }
     }
 }
 
-/// Deletes a person for good; see [`users::delete`].
+/// What a value names and is not there is a wrong value; the address asked about is another.
+fn in_value<T>(outcome: Result<T>) -> Result<T> {
+    outcome.map_err(|e| match e.kind() {
+        Kind::NotFound => Error::invalid(e.detail().to_owned()),
+        _ => e,
+    })
+}
+
+/// Deletes a person for good; what they ran stays theirs.
 pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Condition) -> Result<()> {
     let person = person(cx, id)?;
     condition.check(&person.version())?;
     if person.user.status == Status::Active {
         toll.deactivated.push(id);
     }
-    users::delete(cx, &person.user.username)
+    users::delete_at_once(cx, person.user)
 }
 
 /// Changes the profile of somebody.
 fn edit(cx: &mut Acting, user: &User, f: impl FnOnce(&mut Profile)) -> Result<()> {
     let grant = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
+    let org = cx.org()?;
     let before = cx.view().get(&schema::PROFILES, &user.id)?;
-    let mut profile =
-        before.clone().unwrap_or_else(|| Profile::new(user.id, cx.org().unwrap_or(crate::model::team::HOME), cx.now()));
+    let mut profile = before.clone().unwrap_or_else(|| Profile::new(user.id, org, cx.now()));
     f(&mut profile);
     let changes = keep(cx, &grant, before.as_ref(), &profile)?;
     if changes.is_empty() {
@@ -406,24 +454,36 @@ fn edit(cx: &mut Acting, user: &User, f: impl FnOnce(&mut Profile)) -> Result<()
     cx.record(grant, changes)
 }
 
-/// Writes a profile that differs from `before`; gives what differs.
+/// Writes a profile that differs from `before`; gives what differs, for the event.
 fn keep(cx: &mut Acting, grant: &Grant, before: Option<&Profile>, profile: &Profile) -> Result<Vec<Field>> {
-    let text = |p: &Profile| serde_json::to_string(&p.details).unwrap_or_default();
-    let none = Profile::new(profile.user, profile.org, 0);
+    let none = Profile::new(profile.user, profile.org, profile.updated_at);
     let old = before.unwrap_or(&none);
-    let changes: Vec<Field> = [
+    if old == profile {
+        return Ok(vec![]);
+    }
+    let profile = Profile { updated_at: cx.now(), ..profile.clone() };
+    cx.put(grant, &schema::PROFILES, &profile)?;
+    let mut names: Vec<&String> = old.details.keys().chain(profile.details.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let details = names
+        .into_iter()
+        .map(|n| changed(n, in_words(old.details.get(n)).as_deref(), in_words(profile.details.get(n)).as_deref()));
+    let changes = [
         changed("user name", old.user_name.as_deref(), profile.user_name.as_deref()),
         changed("external id", old.external_id.as_deref(), profile.external_id.as_deref()),
-        changed("details", Some(&text(old)), Some(&text(profile))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if !changes.is_empty() {
-        let profile = Profile { updated_at: cx.now(), ..profile.clone() };
-        cx.put(grant, &schema::PROFILES, &profile)?;
-    }
-    Ok(changes)
+        super::switched("name from its parts", old.name_derived, profile.name_derived),
+    ];
+    Ok(changes.into_iter().chain(details).flatten().collect())
+}
+
+/// A descriptive value for an event, cut to what a reader looks at.
+fn in_words(value: Option<&Value>) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(text.chars().take(name::TEXT_MAX).collect())
 }
 
 fn check_user_name(user_name: &str) -> Result<String> {
@@ -432,6 +492,27 @@ fn check_user_name(user_name: &str) -> Result<String> {
         return Err(Error::invalid("A user needs a userName."));
     }
     Ok(user_name)
+}
+
+fn check_external_id(external_id: Option<&str>) -> Result<Option<String>> {
+    let Some(text) = external_id.filter(|id| !id.is_empty()) else { return Ok(None) };
+    if text.len() > name::EMAIL_MAX || text.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "An externalId has at most {} bytes and no control characters.",
+            name::EMAIL_MAX
+        )));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn check_details(details: &Map<String, Value>) -> Result<Map<String, Value>> {
+    let size = serde_json::to_string(details).map_err(Error::internal)?.len();
+    if size > DETAILS_MAX {
+        return Err(Error::invalid(format!(
+            "The descriptive attributes of one person take at most {DETAILS_MAX} bytes."
+        )));
+    }
+    Ok(details.clone())
 }
 
 fn user_name_taken(user_name: &str) -> Error {

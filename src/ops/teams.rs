@@ -297,11 +297,11 @@ pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     if user.is_service() {
         super::users::erase(cx, &grant, user.id)?;
         user.status = Status::Deleted;
-        user.version += 1;
+        user.touch(cx.now());
         cx.put(&grant, &schema::USERS, &user)?;
     } else if user.default_team == Some(team.id) {
         user.default_team = None;
-        user.version += 1;
+        user.touch(cx.now());
         cx.put(&grant, &schema::USERS, &user)?;
     }
     keep_a_team_admin(cx, &team, membership.role)?;
@@ -349,6 +349,7 @@ pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<
         orgs: vec![OrgMembership::new(team.org, OrgRole::Member)],
         default_team: Some(team.id),
         created_at: cx.now(),
+        updated_at: 0,
         version: 1,
     };
     cx.put(&grant, &schema::USERS, &user)?;
@@ -440,7 +441,7 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
         if user.default_team == Some(team.id) {
             user.default_team = None;
         }
-        user.version += 1;
+        user.touch(cx.now());
         cx.put(&grant, &schema::USERS, &user)?;
     }
     for invite in invites(cx.view(), team.id)? {

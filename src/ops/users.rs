@@ -71,6 +71,7 @@ pub(super) fn create_with(
         orgs: vec![OrgMembership::new(org, role)],
         default_team: None,
         created_at: now,
+        updated_at: 0,
         version: 1,
     };
     cx.put(&grant, &schema::USERS, &user)?;
@@ -160,7 +161,7 @@ pub fn set_active(cx: &mut Acting, typed: &str, active: bool) -> Result<User> {
         return Ok(user);
     }
     user.status = status;
-    user.version += 1;
+    user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     if !active {
         end_sessions(cx.tx(), user.id)?;
@@ -191,7 +192,7 @@ pub fn set_org_role(cx: &mut Acting, typed: &str, role: OrgRole) -> Result<User>
     }
     let old = membership.role;
     membership.role = role;
-    user.version += 1;
+    user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     keep_an_admin(cx, &before)?;
     cx.record(grant, changed("role", Some(old.as_str()), Some(role.as_str())).into_iter().collect())?;
@@ -225,7 +226,7 @@ pub fn set_seats(cx: &mut Acting, typed: &str, models: Option<Seat>, weave: Opti
     if changes.is_empty() {
         return Ok(user);
     }
-    user.version += 1;
+    user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     cx.record(grant, changes)?;
     Ok(user)
@@ -278,7 +279,7 @@ pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User>
     if changes.is_empty() {
         return Ok(user);
     }
-    user.version += 1;
+    user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     cx.record(grant, changes)?;
     Ok(user)
@@ -309,7 +310,7 @@ pub fn set_password(cx: &mut Acting, typed: &str, hash: &str, keep_session: Opti
 /// # Errors
 /// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`], [`Code::AlreadyDone`] while personal projects exist.
 pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
-    let mut user = must_exist(cx.view(), typed)?;
+    let user = must_exist(cx.view(), typed)?;
     let grant = or_absent(cx.allow(Action::UserDelete, Resource::User(user.id)), "user", typed)?;
     let own: Listed<Project> = cx
         .view()
@@ -318,11 +319,22 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
         return Err(Error::new(Code::AlreadyDone, format!("{} still has personal projects.", user.username))
             .hint("Delete or move them first, or deactivate the account instead."));
     }
+    bury(cx, grant, user)
+}
+
+/// The same where a directory says that somebody is gone, which must not wait for anything: personal projects stay with the
+/// tombstone, and nobody reaches them any more.
+pub(super) fn delete_at_once(cx: &mut Acting, user: User) -> Result<()> {
+    let grant = cx.allow(Action::UserDelete, Resource::User(user.id))?;
+    bury(cx, grant, user)
+}
+
+fn bury(cx: &mut Acting, grant: super::Grant, mut user: User) -> Result<()> {
     let before = user.clone();
     erase(cx, &grant, user.id)?;
     user.status = Status::Deleted;
     user.default_team = None;
-    user.version += 1;
+    user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     keep_an_admin(cx, &before)?;
     cx.record(
@@ -403,9 +415,13 @@ pub(super) fn must_be_free(view: &impl Read, username: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_taken(view: &impl Read, username: &str) -> Result<bool> {
+/// Whether a user or a team has a name.
+pub(super) fn is_taken(view: &impl Read, username: &str) -> Result<bool> {
     let folded = name::fold(username);
-    Ok(view.find(&schema::USER_BY_NAME, &folded)?.is_some() || view.find(&schema::TEAM_BY_NAME, &folded)?.is_some())
+    // A name that a directory gave finds its person, so it may not come to mean another.
+    Ok(view.find(&schema::USER_BY_NAME, &folded)?.is_some()
+        || view.find(&schema::TEAM_BY_NAME, &folded)?.is_some()
+        || view.find(&schema::PROFILE_BY_USER_NAME, &folded)?.is_some())
 }
 
 /// `base`, or the first of `base-2`, `base-3` … that is free.

@@ -14,6 +14,7 @@ pub mod path;
 mod projection;
 pub mod quirks;
 pub mod schema;
+mod sheet;
 mod user_json;
 mod users;
 mod wire;
@@ -180,6 +181,11 @@ impl Answer {
     /// A resource as it is now.
     fn found(body: Value, version: String) -> Answer {
         Answer { status: StatusCode::OK, body: Some(body), version: Some(version), location: None }
+    }
+
+    /// A resource that the asker has already as it is.
+    fn unchanged(version: String) -> Answer {
+        Answer { status: StatusCode::NOT_MODIFIED, body: None, version: Some(version), location: None }
     }
 
     /// A body that is no resource.

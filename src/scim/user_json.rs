@@ -1,84 +1,115 @@
-//! A user as JSON: the RFC's shape, in which filters, projections and patches work, and W&B's shape made from it.
+//! A user as JSON: what clients may write ([`sheet`]), the RFC's whole shape made from it ([`rfc`]), in which filters and
+//! projections work, and W&B's shape made from that ([`shaped`]).
 
+use super::schema::{ENTERPRISE_URN, USER_URN, WANDB_URN};
+use super::sheet::Sheet;
 use super::{Asked, Dialect};
 use crate::clock::rfc3339;
-use crate::model::user::Status;
 use crate::ops::provision::Person;
 use serde_json::{Map, Value, json};
 
-/// The core schema of users.
-pub(super) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-/// The enterprise extension (RFC 7643 §4.3).
-pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-/// W&B's attributes, which its own dialect has at top level.
-pub(super) const WANDB: &str = "urn:ietf:params:scim:schemas:extension:wandb:2.0:User";
+/// What an address is for where nothing is said: identity providers look for `emails[type eq "work"]`.
+pub(super) const EMAIL_TYPE: &str = "work";
 
-/// The RFC's shape.
-pub(super) fn rfc(asked: &Asked, person: &Person) -> Value {
-    let user = &person.user;
-    let id = user.id.global();
-    let mut out: Map<String, Value> = person.profile.details.clone();
-    let mut schemas = vec![json!(USER), json!(WANDB)];
-    if out.contains_key(ENTERPRISE) {
-        schemas.insert(1, json!(ENTERPRISE));
+/// What clients may write of a person, as it is.
+pub(super) fn sheet(person: &Person) -> Sheet {
+    let mut out = person.profile.details.clone();
+    let about = out.remove("emails");
+    if let Some(address) = person.user.email() {
+        let mut email = Map::from_iter([("type".to_owned(), json!(EMAIL_TYPE))]);
+        if let Some(Value::Object(about)) = about {
+            email.extend(about);
+        }
+        email.insert("value".to_owned(), json!(address));
+        email.insert("primary".to_owned(), json!(true));
+        out.insert("emails".to_owned(), json!([email]));
     }
-    out.insert("schemas".into(), Value::Array(schemas));
-    out.insert("userName".into(), json!(person.user_name()));
-    out.insert("active".into(), json!(user.status == Status::Active));
+    out.insert("userName".to_owned(), json!(person.user_name()));
+    out.insert("active".to_owned(), json!(person.is_active()));
+    if !person.profile.name_derived && !person.user.name.is_empty() {
+        out.insert("displayName".to_owned(), json!(person.user.name));
+    }
     if let Some(external_id) = &person.profile.external_id {
-        out.insert("externalId".into(), json!(external_id));
+        out.insert("externalId".to_owned(), json!(external_id));
     }
-    if !user.name.is_empty() {
-        out.insert("displayName".into(), json!(user.name));
+    let own = json!({
+        "organizationRole": person.role.as_str(),
+        "modelsSeat": person.models.as_str(),
+        "weaveRole": person.weave.as_str(),
+    });
+    out.insert(WANDB_URN.to_owned(), own);
+    out
+}
+
+/// The name to show, made from the parts of a name where nothing else is given.
+pub(super) fn name_from_parts(sheet: &Sheet) -> String {
+    let part = |name: &str| sheet.get("name").and_then(|n| n[name].as_str()).map(str::trim).unwrap_or_default();
+    let made = match part("formatted") {
+        "" => format!("{} {}", part("givenName"), part("familyName")).trim().to_owned(),
+        formatted => formatted.to_owned(),
+    };
+    // One line of bounded length, as a name to show is; what was sent is kept as it is besides.
+    made.chars().map(|c| if c.is_control() { ' ' } else { c }).take(crate::model::name::TEXT_MAX).collect()
+}
+
+/// The whole of it in the RFC's shape.
+pub(super) fn rfc(asked: &Asked, person: &Person) -> Value {
+    let id = person.user.id.global();
+    let mut out = sheet(person);
+    let mut schemas = vec![USER_URN, WANDB_URN];
+    if out.contains_key(ENTERPRISE_URN) {
+        schemas.insert(1, ENTERPRISE_URN);
     }
-    if let Some(email) = user.email() {
-        out.insert("emails".into(), json!([{ "value": email, "type": "work", "primary": true }]));
+    out.insert("schemas".to_owned(), json!(schemas));
+    if asked.dialect == Dialect::Wandb {
+        out.insert("displayName".to_owned(), json!(person.user.label()));
     }
-    let groups: Vec<Value> = person
-        .teams
-        .iter()
-        .map(|t| json!({ "value": t.id.global(), "display": t.name, "type": "direct", "$ref": format!("{}/Groups/{}", asked.base, t.id.global()) }))
-        .collect();
-    if !groups.is_empty() {
-        out.insert("groups".into(), Value::Array(groups));
+    let (mut groups, mut roles) = (vec![], vec![]);
+    for team in &person.teams {
+        let value = team.id.global();
+        let place = format!("{}/Groups/{value}", asked.base);
+        groups.push(json!({ "value": value, "display": team.name, "type": "direct", "$ref": place }));
+        roles.push(json!({ "teamName": team.name, "roleName": team.role }));
     }
-    let roles: Vec<Value> = person.teams.iter().map(|t| json!({ "teamName": t.name, "roleName": t.role })).collect();
-    out.insert(
-        WANDB.into(),
-        json!({
-            "organizationRole": person.role.as_str(),
-            "teamRoles": roles,
-            "modelsSeat": person.models.as_str(),
-            "weaveRole": person.weave.as_str(),
-            "lastActiveAt": person.last_active_at.map(rfc3339),
-        }),
-    );
-    out.insert(
-        "meta".into(),
-        json!({
-            "resourceType": "User",
-            "created": rfc3339(user.created_at),
-            "lastModified": rfc3339(person.updated_at),
-            "location": asked.location("Users", &id),
-            "version": format!("W/\"{}\"", person.version()),
-        }),
-    );
-    out.insert("id".into(), Value::String(id));
+    out.insert("groups".to_owned(), Value::Array(groups));
+    if let Some(Value::Object(own)) = out.get_mut(WANDB_URN) {
+        own.insert("teamRoles".to_owned(), Value::Array(roles));
+        own.insert("daysActive".to_owned(), json!(person.days_active));
+        own.insert("lastActiveAt".to_owned(), json!(person.last_active_at.map(rfc3339)));
+    }
+    let meta = json!({
+        "resourceType": "User",
+        "created": rfc3339(person.user.created_at),
+        "lastModified": rfc3339(person.updated_at),
+        "location": asked.location("Users", &id),
+        "version": format!("W/\"{}\"", person.version()),
+    });
+    out.insert("meta".to_owned(), meta);
+    out.insert("id".to_owned(), Value::String(id));
     Value::Object(out)
 }
 
-/// The shape of the dialect, made from the RFC's, also where a projection has taken parts away.
+/// The shape of the dialect, also where a projection took parts away.
 pub(super) fn shaped(dialect: Dialect, resource: Value) -> Value {
-    let (Dialect::Wandb, Value::Object(mut out)) = (dialect, resource.clone()) else { return resource };
-    if let Some(Value::Object(own)) = out.remove(WANDB) {
+    let mut out = match resource {
+        Value::Object(fields) if dialect == Dialect::Wandb => fields,
+        other => return other,
+    };
+    if let Some(Value::Object(own)) = out.remove(WANDB_URN) {
         out.extend(own);
     }
     if out.contains_key("schemas") {
-        out.insert("schemas".into(), json!([USER]));
+        out.insert("schemas".to_owned(), json!([USER_URN]));
     }
-    if let Some(email) = out.get("emails").and_then(|e| e.get(0)) {
-        let (value, primary) = (email["value"].clone(), email["primary"].clone());
-        out.insert("emails".into(), json!({ "Value": value, "Display": "", "Type": "", "Primary": primary }));
+    if let Some(email) = out.get("emails").map(|all| &all[0]) {
+        // As the documents show it: one object, capitals, and both texts empty.
+        let shown = json!({ "Value": email["value"], "Display": "", "Type": "", "Primary": true });
+        out.insert("emails".to_owned(), shown);
+    }
+    if let Some(Value::Array(groups)) = out.get_mut("groups") {
+        for group in groups {
+            *group = json!({ "value": group["value"] });
+        }
     }
     Value::Object(out)
 }

@@ -4,11 +4,17 @@
 use crate::error::{Code, Error, Result};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
 /// The deepest nesting that any message needs, and some.
 const DEPTH_MAX: usize = 32;
+
+/// The error for what is not the message that is expected.
+pub(super) fn unreadable(why: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Code::InvalidSyntax, why)
+}
 
 /// The JSON of a body.
 ///

@@ -337,12 +337,8 @@ pub static SECRETS: Table<SealedSecret> = Table::quiet(0x0A01, "secrets", &[]);
 pub static PROFILES: Table<Profile> = Table::new(0x0B01, "profiles", &[&PROFILE_BY_USER_NAME, &PROFILE_BY_EXTERNAL_ID])
     .referring(|p, out| out.extend([Reference::to(&USERS, &p.user), Reference::to(&ORGS, &p.org)]));
 /// By the folded user name that the directory gave.
-pub static PROFILE_BY_USER_NAME: Unique<Profile, (OrgId, String)> = Unique::new(
-    0x8B01,
-    "profile_by_user_name",
-    |p, out| out.extend(p.user_name.as_ref().map(|name| (p.org, fold(name)))),
-    Code::NameTaken,
-);
+pub static PROFILE_BY_USER_NAME: Unique<Profile, String> =
+    Unique::new(0x8B01, "profile_by_user_name", |p, out| out.extend(p.user_name.as_deref().map(fold)), Code::NameTaken);
 /// By the directory's own id for the person, exactly.
 pub static PROFILE_BY_EXTERNAL_ID: Unique<Profile, (OrgId, String)> = Unique::new(
     0x8B02,

@@ -203,6 +203,7 @@ pub fn person(n: u64) -> User {
         )],
         default_team: None,
         created_at: AT,
+        updated_at: 0,
         version: 1,
     }
 }

@@ -80,6 +80,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                 )],
                 default_team: None,
                 created_at: 1,
+                updated_at: 0,
                 version: 1,
             },
         )?;

@@ -299,6 +299,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
             orgs: vec![membership],
             default_team: None,
             created_at: 1,
+            updated_at: 0,
             version: 1,
         };
         tx.put(&schema::USERS, &row)?;
