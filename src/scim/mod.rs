@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "the endpoints that use all of it follow")]
 
 pub mod filter;
+mod list;
 pub mod patch;
 pub mod path;
 mod projection;
