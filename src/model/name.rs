@@ -127,7 +127,16 @@ pub fn check_text(what: &str, text: &str, max: usize) -> Result<String> {
 /// The username derived from an e-mail address or a display name: its local part, other characters turned to `-`.
 /// The caller appends `-2`, `-3` … where it is taken. Never empty, never reserved.
 pub fn derive_username(from: &str) -> String {
-    let local = from.split('@').next().unwrap_or_default();
+    derive("user", from.split('@').next().unwrap_or_default())
+}
+
+/// The same for a team, from the whole of a display name.
+pub fn derive_team_name(from: &str) -> String {
+    derive("team", from)
+}
+
+/// Legal characters of `local`, behind `kind` where nothing or a reserved name is left.
+fn derive(kind: &str, local: &str) -> String {
     let mut name = String::with_capacity(local.len());
     for c in local.nfkc() {
         if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
@@ -139,7 +148,7 @@ pub fn derive_username(from: &str) -> String {
     let name = name.trim_matches('-');
     let name: String = name.chars().take(NAME_MAX - 8).collect();
     if name.is_empty() || RESERVED.contains(&fold(&name).as_str()) {
-        format!("user-{name}").trim_end_matches('-').to_owned()
+        format!("{kind}-{name}").trim_end_matches('-').to_owned()
     } else {
         name
     }
@@ -195,6 +204,8 @@ mod tests {
         assert_eq!(derive_username("ana.maria+ml@example.com"), "ana-maria-ml");
         assert_eq!(derive_username("ü@example.com"), "user");
         assert_eq!(derive_username("admin@example.com"), "user-admin");
+        assert_eq!(derive_team_name("ML Platform @ Berlin"), "ML-Platform-Berlin");
+        assert_eq!(derive_team_name("研究"), "team");
     }
 
     proptest! {
@@ -206,6 +217,7 @@ mod tests {
         #[test]
         fn a_derived_username_is_always_legal(s in "\\PC{0,200}") {
             prop_assert!(check_entity_name("user", &derive_username(&s)).is_ok());
+            prop_assert!(check_entity_name("team", &derive_team_name(&s)).is_ok());
         }
     }
 }

@@ -58,9 +58,15 @@ pub struct Team {
     pub created_by: Option<UserId>,
     /// When it was made.
     pub created_at: Millis,
-    /// Counts changes, for conditional updates.
+    /// Counts changes of this row's settings.
     #[serde(default)]
     pub version: u64,
+    /// Counts people who came and went, so that a reader can tell whether the list of members is still the same.
+    #[serde(default)]
+    pub roster: u64,
+    /// When the name or the list of members changed last; 0 where they never did.
+    #[serde(default)]
+    pub updated_at: Millis,
 }
 
 /// Belonging to a team, with the role there. One row per (team, user).

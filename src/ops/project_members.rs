@@ -116,7 +116,7 @@ fn check_role(view: &impl Read, found: &Project, user: &User, membership: &Membe
     if user.is_service() {
         return Err(Error::invalid("A service account keeps the role service."));
     }
-    if Held::load(view, membership.role)?.is_view_only() || super::teams::is_org_viewer(user, found.org) {
+    if Held::load(view, membership.role)?.is_view_only() || super::roster::is_org_viewer(user, found.org) {
         return Err(Error::invalid(format!(
             "{} is view-only in the team, and stays so in its projects.",
             user.username

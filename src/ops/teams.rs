@@ -1,8 +1,8 @@
 //! Teams: create, find, list, change, delete; members, their roles, pending invitations, service accounts.
 
-use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, user_named};
+use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, roster, user_named};
 use crate::error::{Code, Error, Result};
-use crate::model::audit::Named;
+use crate::model::audit::{Change, Named};
 use crate::model::name;
 use crate::model::role::{Action, OrgRole, TeamRole};
 use crate::model::team::{Invite, Membership, Team};
@@ -34,14 +34,22 @@ pub enum Member {
 /// # Errors
 /// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Denied`].
 pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<Team> {
-    let org = cx.org()?;
-    let grant = cx.allow(Action::TeamCreate, Resource::Org(org))?;
-    name::check_entity_name("team", team_name)?;
-    super::users::must_be_free(cx.view(), team_name)?;
-    let first = match admin {
+    create_with(cx, team_name, |cx, grant, team| {
+        let Some(first) = first_admin(cx, team.org, admin)? else { return Ok(vec![]) };
+        let since_at = cx.now();
+        let membership = Membership { team: team.id, user: first, role: TeamRole::Admin, since_at };
+        cx.put(grant, &schema::MEMBERSHIPS, &membership)?;
+        let first = cx.view().get(&schema::USERS, &first)?.map(|u| u.username);
+        Ok(changed("admin", None, first.as_deref()).into_iter().collect())
+    })
+}
+
+/// The id of whoever is asked to be a new team's first admin, else of the asker.
+fn first_admin(cx: &Acting, org: OrgId, admin: Option<&str>) -> Result<Option<UserId>> {
+    Ok(match admin {
         Some(typed) => {
             let first = person(cx, org, typed)?;
-            if is_org_viewer(&first, org) {
+            if roster::is_org_viewer(&first, org) {
                 return Err(Error::invalid(format!(
                     "{} has the organization role viewer and cannot be admin of a team.",
                     first.username
@@ -50,7 +58,19 @@ pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<T
             Some(first.id)
         }
         None => cx.subject().user(),
-    };
+    })
+}
+
+/// [`create`] of a team without anybody, where `more` writes beside the new row, and says what for the same event.
+pub(super) fn create_with(
+    cx: &mut Acting,
+    team_name: &str,
+    more: impl FnOnce(&mut Acting, &Grant, &Team) -> Result<Vec<Change>>,
+) -> Result<Team> {
+    let org = cx.org()?;
+    let grant = cx.allow(Action::TeamCreate, Resource::Org(org))?;
+    name::check_entity_name("team", team_name)?;
+    super::users::must_be_free(cx.view(), team_name)?;
     let team = Team {
         id: TeamId(cx.tx().next_id(schema::ENTITY_IDS)?),
         org,
@@ -61,15 +81,12 @@ pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<T
         created_by: cx.subject().user(),
         created_at: cx.now(),
         version: 1,
+        roster: 0,
+        updated_at: cx.now(),
     };
     cx.put(&grant, &schema::TEAMS, &team)?;
     let mut changes: Vec<_> = changed("name", None, Some(&team.name)).into_iter().collect();
-    if let Some(user) = first {
-        let since_at = cx.now();
-        cx.put(&grant, &schema::MEMBERSHIPS, &Membership { team: team.id, user, role: TeamRole::Admin, since_at })?;
-        let first = cx.view().get(&schema::USERS, &user)?.map(|u| u.username);
-        changes.extend(changed("admin", None, first.as_deref()));
-    }
+    changes.append(&mut more(cx, &grant, &team)?);
     cx.record_on(grant, Named::new("team", team.id, team.name.clone()), changes)?;
     Ok(team)
 }
@@ -185,9 +202,9 @@ pub fn invite(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<Invi
         let held = Held::load(cx.view(), present.role)?;
         return Ok(Invited::Added(Box::new(user), present, held));
     }
-    let given = if is_org_viewer(&user, team.org) { Held::of(TeamRole::Viewer) } else { given };
-    let membership = Membership { team: team.id, user: user.id, role: given.role, since_at: cx.now() };
-    cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
+    let given = roster::fitting(&user, team.org, given);
+    let membership = roster::enter(cx, &grant, &team, &user, given.role)?;
+    roster::turn_over(cx, &grant, team.id)?;
     let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(given.label()))];
     cx.record(grant, changes.into_iter().flatten().collect())?;
     Ok(Invited::Added(Box::new(user), membership, given))
@@ -231,9 +248,9 @@ pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
             continue;
         }
         let grant = cx.settle(decision, facts)?;
-        let given = if is_org_viewer(user, team.org) { Held::of(TeamRole::Viewer) } else { given };
-        let membership = Membership { team: team.id, user: user.id, role: given.role, since_at: cx.now() };
-        cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
+        let given = roster::fitting(user, team.org, given);
+        roster::enter(cx, &grant, &team, user, given.role)?;
+        roster::turn_over(cx, &grant, team.id)?;
         let changes = [
             changed("member", None, Some(&user.username)),
             changed("role", None, Some(given.label())),
@@ -259,7 +276,7 @@ pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<He
     if user.is_service() {
         return Err(Error::invalid("A service account keeps the team role service."));
     }
-    if is_org_viewer(&user, team.org) && role != TeamRole::Viewer {
+    if roster::is_org_viewer(&user, team.org) && role != TeamRole::Viewer {
         return Err(Error::invalid(format!(
             "{} has the organization role viewer and can only be viewer here.",
             user.username
@@ -277,7 +294,7 @@ pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<He
     membership.role = role;
     cx.put(&grant, &schema::MEMBERSHIPS, &membership)?;
     super::project_members::follow(cx, &grant, team.id, user.id)?;
-    keep_a_team_admin(cx, &team, before.role)?;
+    roster::keep_a_team_admin(cx, &team, before.role)?;
     let field = format!("role of {}", user.username);
     cx.record(grant, changed(&field, Some(before.label()), Some(given.label())).into_iter().collect())?;
     Ok(given)
@@ -289,23 +306,16 @@ pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
     let _may = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
-    let (mut user, membership) = member(cx.view(), &team, who)?;
+    let (user, membership) = member(cx.view(), &team, who)?;
     let held = Held::load(cx.view(), membership.role)?;
     let grant = cx.allow_giving(Action::TeamUninvite, on(&team), &held)?;
-    cx.delete(&grant, &schema::MEMBERSHIPS, &(team.id, user.id))?;
-    super::project_members::forget(cx, &grant, team.id, user.id)?;
-    if user.is_service() {
-        super::users::erase(cx, &grant, user.id)?;
-        user.status = Status::Deleted;
-        user.touch(cx.now());
-        cx.put(&grant, &schema::USERS, &user)?;
-    } else if user.default_team == Some(team.id) {
-        user.default_team = None;
-        user.touch(cx.now());
-        cx.put(&grant, &schema::USERS, &user)?;
+    let username = user.username.clone();
+    let is_person = !user.is_service();
+    roster::leave(cx, &grant, &team, user, membership.role)?;
+    if is_person {
+        roster::turn_over(cx, &grant, team.id)?;
     }
-    keep_a_team_admin(cx, &team, membership.role)?;
-    let changes = [changed("member", Some(&user.username), None), changed("role", Some(held.label()), None)];
+    let changes = [changed("member", Some(&username), None), changed("role", Some(held.label()), None)];
     cx.record(grant, changes.into_iter().flatten().collect())
 }
 
@@ -415,6 +425,9 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
         return Ok(team);
     }
     team.version += 1;
+    if team.name != before.name {
+        team.updated_at = cx.now();
+    }
     cx.put(&grant, &schema::TEAMS, &team)?;
     cx.record(grant, changes)?;
     Ok(team)
@@ -447,27 +460,9 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
     for invite in invites(cx.view(), team.id)? {
         cx.delete(&grant, &schema::INVITES, &invite.id)?;
     }
+    cx.delete(&grant, &schema::TEAM_PROFILES, &team.id)?;
     cx.delete(&grant, &schema::TEAMS, &team.id)?;
     cx.record(grant, changed("name", Some(&team.name), None).into_iter().collect())
-}
-
-/// A team's own admin cannot leave it without one; an organization admin can, and repairs it later.
-fn keep_a_team_admin(cx: &Acting, team: &Team, old: TeamRole) -> Result<()> {
-    let left = cx.view().count(&schema::ADMINS_OF_TEAM, Range::all().under(&(team.id,)), 1)?;
-    let org_admin = match cx.subject().user() {
-        Some(id) => cx.view().get(&schema::USERS, &id)?.is_some_and(|u| u.org_role(team.org) == Some(OrgRole::Admin)),
-        None => true,
-    };
-    if old == TeamRole::Admin && left == 0 && !org_admin {
-        return Err(Error::new(Code::LastAdmin, format!("Team {} would be left without an admin.", team.name))
-            .hint("Make somebody else an admin of the team first."));
-    }
-    Ok(())
-}
-
-/// Whether somebody reads only, whatever role is asked for.
-pub(super) fn is_org_viewer(user: &User, org: OrgId) -> bool {
-    user.org_role(org) == Some(OrgRole::Viewer)
 }
 
 /// An active or deactivated person of `org` by username or address.

@@ -7,7 +7,7 @@ use crate::model::audit::Change;
 use crate::model::credential::ApiKey;
 use crate::model::name;
 use crate::model::project::Project;
-use crate::model::role::{Action, OrgRole, Seat};
+use crate::model::role::{Action, OrgRole, Seat, TeamRole};
 use crate::model::team::Membership;
 use crate::model::user::{Email, OrgMembership, Password, Status, User, UserKind};
 use crate::model::{Entity, OrgId, UserId};
@@ -356,6 +356,9 @@ pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result
     let memberships: Vec<Membership> = super::teams::of_user(cx.view(), id)?;
     for m in memberships {
         cx.delete(grant, &schema::MEMBERSHIPS, &(m.team, m.user))?;
+        if m.role != TeamRole::Service {
+            super::roster::turn_over(cx, grant, m.team)?;
+        }
     }
     for m in super::project_members::of_user(cx.view(), id)? {
         cx.delete(grant, &schema::PROJECT_MEMBERS, &(m.project, m.user))?;

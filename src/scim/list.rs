@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(found("displayName eq \"n7\"", 1, 10), (1, vec!["n7".into()]));
         assert_eq!(found("displayName eq \"n7\" or displayName eq \"n3\"", 2, 10), (2, vec!["n7".into()]));
         assert_eq!(found("displayName eq \"n7\" and externalId pr", 1, 10), (0, vec![]));
-        assert_eq!(found("displayName ew \"00\"", 3, 2), (24, vec!["n300".into(), "n400".into()]));
+        assert_eq!(found("displayName ew \"00\"", 3, 2), (23, vec!["n300".into(), "n400".into()]));
         assert_eq!(names(&query("displayName sw \"n\"", 2_000), 1, &[&all, &all]).unwrap().0, 4_690);
         let two = names(&query("", 2_345), 2, &[&all, &all]).unwrap();
         assert_eq!(two, (4_690, vec!["n2344".into(), "n0".into()]));

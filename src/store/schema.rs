@@ -9,7 +9,7 @@ use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
-use crate::model::profile::Profile;
+use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
@@ -79,6 +79,7 @@ records! {
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
     Profile => UserId, |v| v.user;
+    TeamProfile => TeamId, |v| v.team;
 }
 
 /// Users and teams; one sequence, so that no number names both.
@@ -181,7 +182,7 @@ pub static PASSWORDS: Table<Password> =
     Table::new(0x0102, "passwords", &[]).referring(|p, out| out.push(Reference::to(&USERS, &p.user)));
 
 /// Teams.
-pub static TEAMS: Table<Team> = Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG])
+pub static TEAMS: Table<Team> = Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG, &TEAMS_BY_AGE])
     .referring(|t, out| out.push(Reference::to(&ORGS, &t.org)))
     .counted_by(ENTITY_IDS, |t| t.id.0);
 /// The global namespace, shared with [`USER_BY_NAME`].
@@ -190,6 +191,8 @@ pub static TEAM_BY_NAME: Unique<Team, String> =
 /// Teams of an organization by folded name.
 pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
     Multi::new(0x8201, "teams_of_organization", |t, out| out.push((t.org, fold(&t.name))));
+/// Teams of an organization from the oldest to the newest.
+pub static TEAMS_BY_AGE: Multi<Team, (OrgId,)> = Multi::new(0x8206, "teams_by_age", |t, out| out.push((t.org,)));
 /// Who is in which team, with the role.
 pub static MEMBERSHIPS: Table<Membership> =
     Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
@@ -347,6 +350,25 @@ pub static PROFILE_BY_EXTERNAL_ID: Unique<Profile, (OrgId, String)> = Unique::ne
     Code::NameTaken,
 );
 
+/// What a directory says of teams.
+pub static TEAM_PROFILES: Table<TeamProfile> =
+    Table::new(0x0B02, "team_profiles", &[&TEAM_BY_DISPLAY_NAME, &TEAM_BY_EXTERNAL_ID])
+        .referring(|p, out| out.extend([Reference::to(&TEAMS, &p.team), Reference::to(&ORGS, &p.org)]));
+/// By the folded name that the directory gave.
+pub static TEAM_BY_DISPLAY_NAME: Unique<TeamProfile, (OrgId, String)> = Unique::new(
+    0x8B03,
+    "team_by_display_name",
+    |p, out| out.extend(p.display_name.as_ref().map(|name| (p.org, fold(name)))),
+    Code::NameTaken,
+);
+/// By the directory's own id for the team, exactly.
+pub static TEAM_BY_EXTERNAL_ID: Unique<TeamProfile, (OrgId, String)> = Unique::new(
+    0x8B04,
+    "team_by_external_id",
+    |p, out| out.extend(p.external_id.as_ref().map(|id| (p.org, id.clone()))),
+    Code::NameTaken,
+);
+
 /// The whole of it, for opening, `doctor` and the number test.
 pub static SCHEMA: Schema = Schema {
     version: 1,
@@ -377,6 +399,7 @@ pub static SCHEMA: Schema = Schema {
         &RUN_REMAINS,
         &BLOB_REMAINS,
         &PROFILES,
+        &TEAM_PROFILES,
     ],
     sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS],
 };

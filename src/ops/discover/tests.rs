@@ -104,6 +104,8 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                 created_by: None,
                 created_at: 1,
                 version: 1,
+                roster: 0,
+                updated_at: 0,
             },
         )?;
     }

@@ -283,6 +283,8 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
                 created_by: None,
                 created_at: 1,
                 version: 1,
+                roster: 0,
+                updated_at: 0,
             };
             tx.put(&schema::TEAMS, &row)?;
         }
