@@ -450,7 +450,7 @@ mod tests {
         assert_eq!(found("", 2_345, 100), (2_345, vec!["n2344".into()]));
         assert_eq!(found("", 2_346, 100), (2_345, vec![]));
         assert_eq!(found("", 1, 0), (2_345, vec![]));
-        assert_eq!(found("displayName eq \"N7\"", 1, 10), (1, vec![]), "the sample's index folds nothing");
+        assert_eq!(found("displayName eq \"N7\"", 1, 10), (0, vec![]), "the sample's index folds nothing");
         assert_eq!(found("displayName eq \"n7\"", 1, 10), (1, vec!["n7".into()]));
         assert_eq!(found("displayName eq \"n7\" or displayName eq \"n3\"", 2, 10), (2, vec!["n7".into()]));
         assert_eq!(found("displayName eq \"n7\" and externalId pr", 1, 10), (0, vec![]));
