@@ -125,6 +125,19 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Option<Team>> {
     }
 }
 
+/// The teams of the person with this id, in the order of ids.
+pub fn of_person<V: Read>(cx: &Cx<V>, id: &str) -> Result<Vec<Group>> {
+    let org = may_list(cx)?;
+    let Some(id) = UserId::from_global(id) else { return Ok(vec![]) };
+    let mut out = vec![];
+    for row in teams::of_user(cx.view(), id)?.iter().filter(|m| m.role != TeamRole::Service) {
+        if let Some(team) = cx.view().get(&schema::TEAMS, &row.team)?.filter(|t| t.org == org) {
+            out.push(load(cx, team)?);
+        }
+    }
+    Ok(out)
+}
+
 /// At most `limit` teams in the order of ids, without the first `skip` behind `after`.
 pub fn groups<V: Read>(cx: &Cx<V>, after: Option<TeamId>, skip: usize, limit: usize) -> Result<Vec<Group>> {
     let org = may_list(cx)?;

@@ -77,7 +77,8 @@ pub fn create(cx: &mut Acting, new: &NewRole) -> Result<CustomRole> {
 /// Changes a custom role; its holders feel it at their next request.
 ///
 /// # Errors
-/// [`Code::NotFound`], [`Code::NameTaken`], [`Code::InvalidValue`], also for taking away what is inherited, [`Code::Denied`].
+/// [`Code::NotFound`], [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Mutability`] for taking away what is
+/// inherited, [`Code::Denied`].
 pub fn update(cx: &mut Acting, id: RoleId, change: &RoleChange) -> Result<CustomRole> {
     let org = cx.org()?;
     let grant = cx.allow(Action::RoleUpdate, Resource::Org(org))?;
@@ -102,11 +103,11 @@ pub fn update(cx: &mut Acting, id: RoleId, change: &RoleChange) -> Result<Custom
     role.permissions = sorted(role.permissions.into_iter().chain(permissions(&change.add)?));
     for gone in permissions(&change.remove)? {
         if !role.permissions.contains(&gone) && gone.team_roles().contains(&role.inherits) {
-            return Err(Error::invalid(format!(
-                "{} is inherited from {} and cannot be removed.",
-                gone.as_str(),
-                role.inherits.as_str()
-            ))
+            let (gone, base) = (gone.as_str(), role.inherits.as_str());
+            return Err(Error::new(
+                Code::Mutability,
+                format!("{gone} is inherited from {base} and cannot be removed."),
+            )
             .hint("Let the role inherit from another predefined role."));
         }
         role.permissions.retain(|p| *p != gone);

@@ -8,15 +8,20 @@
 
 #![allow(dead_code, reason = "the endpoints that use all of it follow")]
 
+mod bulk;
+mod discovery;
 pub mod filter;
+mod groups;
 mod list;
 pub mod patch;
 pub mod path;
 mod projection;
 pub mod quirks;
+mod roles;
 pub mod schema;
 mod sheet;
 mod user_json;
+mod user_list;
 mod users;
 mod wire;
 
@@ -39,6 +44,10 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
 
 fn endpoints(cfg: &mut web::ServiceConfig) {
     users::routes(cfg);
+    groups::routes(cfg);
+    roles::routes(cfg);
+    discovery::routes(cfg);
+    bulk::routes(cfg);
 }
 
 /// The resource at `path`; a slash behind it is harmless.

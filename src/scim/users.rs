@@ -1,11 +1,13 @@
 //! `/Users` and `/Me`: people read, made, replaced, changed and deleted. A body becomes a [`Sheet`] and a sheet becomes facts
 //! ([`Change`]); what stands in neither dialect's hands (whom it may concern, what it takes) is decided in `ops`.
 
+use super::list::{self, Query};
 use super::patch::{self, Operation, Verb};
 use super::path::{each, shown};
 use super::projection::Projection;
 use super::schema::{self, WANDB_URN};
 use super::sheet::{self, Sheet};
+use super::user_list::Users;
 use super::{Answer, Asked, at, quirks, serve, user_json, wire};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
@@ -23,7 +25,10 @@ const TEAMS_MAX: usize = 200;
 
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(
+    cfg.service(at("/Users/.search").route(web::post().to(async |app, request, body: web::Bytes| {
+        serve(app, request, async move |asked| list::answer(&asked, &Query::read(&body)?, &[&Users(&asked)])).await
+    })))
+    .service(
         at("/Users/{id}")
             .route(web::get().to(async |app, request, id: web::Path<String>| {
                 serve(app, request, async move |asked| read(&asked, &id)).await
@@ -38,7 +43,9 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
                 serve(app, request, async move |asked| delete(&asked, &id).await).await
             })),
     )
-    .service(at("/Users").route(web::post().to(post)))
+    .service(at("/Users").route(web::post().to(post)).route(web::get().to(async |app, request| {
+        serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Users(&asked)])).await
+    })))
     .service(
         at("/Me")
             .route(

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("graphql", &["model", "policy", "ops", "http", "app", "store"]),
     ("rest", &["model", "policy", "ops", "http", "app", "store"]),
     ("decisions", &["model", "policy", "ops", "http", "app"]),
-    ("scim", &["model", "policy", "ops", "http", "app"]),
+    ("scim", &["model", "policy", "ops", "http", "app", "store"]),
     ("runs", &["model", "ops", "http", "app", "blobs"]),
     ("console", &["model", "policy", "ops", "http", "app", "store", "config"]),
     ("control", &["model", "config", "policy", "ops", "http", "app", "store", "blobs"]),
