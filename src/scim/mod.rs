@@ -232,7 +232,12 @@ async fn serve<F: Future<Output = Result<Answer>>>(
         Ok(answer) => written(answer, dialect),
         Err(error) => {
             reply::log(&error, middleware::context(&request).id);
-            reply::scim(&error, dialect.media_type())
+            let mut refusal = reply::scim(&error, dialect.media_type());
+            if error.code() == Code::MethodNotAllowed {
+                // The one resource that a dialect does not delete.
+                refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, PUT, PATCH"));
+            }
+            refusal
         }
     };
     if dry_run {
