@@ -16,7 +16,7 @@ use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::user::{Status, User};
 use crate::model::{OrgId, TeamId, UserId};
 use crate::policy::{Held, Resource};
-use crate::store::{Range, Read, schema};
+use crate::store::{Cursor, Range, Read, schema};
 use serde_json::{Map, Value};
 
 /// The most that the descriptive attributes of one person take, in bytes as JSON.
@@ -85,6 +85,8 @@ pub struct OfTeam {
     pub id: TeamId,
     /// Its name.
     pub name: String,
+    /// The name by which the directory knows it.
+    pub display_name: String,
     /// The role there, by its name.
     pub role: String,
 }
@@ -126,7 +128,7 @@ impl Person {
     /// Changes exactly when something that is shown changes, other than the moments themselves.
     pub fn version(&self) -> String {
         let (u, p) = (&self.user, &self.profile);
-        let teams: Vec<_> = self.teams.iter().map(|t| (t.id, &t.name, &t.role)).collect();
+        let teams: Vec<_> = self.teams.iter().map(|t| (t.id, &t.name, &t.display_name, &t.role)).collect();
         let shown = serde_json::json!([
             u.id,
             self.user_name(),
@@ -153,23 +155,26 @@ pub fn person<V: Read>(cx: &Cx<V>, id: UserId) -> Result<Person> {
     let typed = id.global();
     let _grant = or_absent(cx.allow(Action::UserRead, Resource::User(id)), "user", &typed)?;
     let user = cx.view().get(&schema::USERS, &id)?.filter(|u| is_of(u, org)).ok_or_else(|| absent("user", &typed))?;
-    load(cx, org, user)
+    load(cx, org, user, true)
 }
 
 fn is_of(user: &User, org: OrgId) -> bool {
     user.status != Status::Deleted && !user.is_service() && user.org_role(org).is_some()
 }
 
-fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User) -> Result<Person> {
+fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User, with_teams: bool) -> Result<Person> {
     let membership = *user.membership(org).ok_or_else(|| absent("user", &user.username))?;
     let profile = cx.view().get(&schema::PROFILES, &user.id)?;
     let mut updated_at = user.created_at.max(user.updated_at).max(profile.as_ref().map_or(0, |p| p.updated_at));
     let mut teams = vec![];
-    for m in super::teams::of_user(cx.view(), user.id)? {
+    let memberships = if with_teams { super::teams::of_user(cx.view(), user.id)? } else { vec![] };
+    for m in memberships {
         let Some(team) = cx.view().shared(&schema::TEAMS, &m.team)? else { continue };
         updated_at = updated_at.max(m.since_at);
         let role = Held::load(cx.view(), m.role)?.label().to_owned();
-        teams.push(OfTeam { id: m.team, name: team.name.clone(), role });
+        let known = cx.view().shared(&schema::TEAM_PROFILES, &m.team)?.and_then(|p| p.display_name.clone());
+        let name = team.name.clone();
+        teams.push(OfTeam { id: m.team, display_name: known.unwrap_or_else(|| name.clone()), name, role });
     }
     teams.sort_by_cached_key(|t| name::fold(&t.name));
     Ok(Person {
@@ -196,13 +201,15 @@ pub enum Key<'a> {
     ExternalId(&'a str),
     /// The full name.
     FullName(&'a str),
+    /// The permanent id.
+    Id(UserId),
 }
 
 /// The people whom an index knows by `key`, in the order of ids.
 pub fn find<V: Read>(cx: &Cx<V>, key: Key) -> Result<Vec<Person>> {
     let org = enter(cx)?;
     let found = look_up(cx.view(), org, key)?;
-    found.into_iter().filter(|u| is_of(u, org)).map(|user| load(cx, org, user)).collect()
+    found.into_iter().filter(|u| is_of(u, org)).map(|user| load(cx, org, user, true)).collect()
 }
 
 fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
@@ -210,12 +217,14 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
         Some(profile) => view.get(&schema::USERS, &profile.user),
         None => Ok(None),
     };
-    // Longer than any key can be: nobody has it.
-    let (Key::UserName(text) | Key::Email(text) | Key::ExternalId(text) | Key::FullName(text)) = key;
-    if text.len() > 4 * name::EMAIL_MAX {
+    if let Key::UserName(text) | Key::Email(text) | Key::ExternalId(text) | Key::FullName(text) = key
+        && text.len() > 4 * name::EMAIL_MAX
+    {
+        // Longer than any key can be: nobody has it.
         return Ok(vec![]);
     }
     Ok(match key {
+        Key::Id(id) => view.get(&schema::USERS, &id)?.into_iter().collect(),
         Key::UserName(text) => {
             let folded = name::fold(text);
             let by_profile = of(view.find(&schema::PROFILE_BY_USER_NAME, &folded)?)?;
@@ -244,13 +253,29 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
     })
 }
 
-/// At most `limit` people in the order of ids, without the first `skip` behind `after`.
-pub fn people<V: Read>(cx: &Cx<V>, after: Option<UserId>, skip: usize, limit: usize) -> Result<Vec<Person>> {
+/// At most `limit` people in the order of ids, without the first `skip` behind `after`; their teams only where they are
+/// wanted. The version is right only with them.
+pub fn people<V: Read>(
+    cx: &Cx<V>,
+    after: Option<UserId>,
+    skip: usize,
+    limit: usize,
+    with_teams: bool,
+) -> Result<Vec<Person>> {
     let org = enter(cx)?;
-    let after = after.map(|id| crate::store::Cursor::at(&(org, id)));
-    let range = Range::all().under(&(org,)).after(after).skip(skip).limit(limit);
-    let page = cx.view().list_by(&schema::PEOPLE_OF_ORG, range)?;
-    page.items.into_iter().map(|user| load(cx, org, user)).collect()
+    let (mut out, mut after, mut skip) = (vec![], after.map(|id| Cursor::at(&(org, id))), skip);
+    while out.len() < limit {
+        let range = Range::all().under(&(org,)).after(after).skip(skip).limit(limit - out.len());
+        let page = cx.view().list_by(&schema::PEOPLE_OF_ORG, range)?;
+        for user in page.items {
+            out.push(load(cx, org, user, with_teams)?);
+        }
+        (after, skip) = (page.next, 0);
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(out)
 }
 
 /// How many people there are.
@@ -400,8 +425,14 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
         Change::OrgRole(role) => users::set_org_role(cx, typed, *role).map(drop),
         Change::ModelsSeat(seat) => users::set_seats(cx, typed, Some(*seat), None).map(drop),
         Change::WeaveRole(seat) => users::set_seats(cx, typed, None, Some(*seat)).map(drop),
-        Change::TeamRole(team, role) => in_value(super::teams::set_role(cx, team, typed, role)).map(drop),
-        Change::Team(team) => in_value(super::teams::invite(cx, team, typed, "member")).map(drop),
+        Change::TeamRole(team, role) => {
+            let team = team_named(cx, team)?;
+            in_value(super::teams::set_role(cx, &team, typed, role)).map(drop)
+        }
+        Change::Team(team) => {
+            let team = team_named(cx, team)?;
+            in_value(super::teams::invite(cx, &team, typed, "member")).map(drop)
+        }
         Change::UserName(user_name) => {
             let user_name = check_user_name(user_name)?;
             let org = cx.org()?;
@@ -420,6 +451,18 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
             edit(cx, &user, |profile| profile.details = details)
         }
     }
+}
+
+/// The name of the team that is named so, or that the directory knows so.
+fn team_named(cx: &Acting, typed: &str) -> Result<String> {
+    if super::teams::by_name(cx.view(), typed)?.is_none() {
+        let org = cx.org()?;
+        let key = super::provision_teams::Key::DisplayName(typed);
+        if let Some(team) = super::provision_teams::look_up(cx.view(), org, key)? {
+            return Ok(team.name);
+        }
+    }
+    Ok(typed.to_owned())
 }
 
 /// What a value names and is not there is a wrong value; the address asked about is another.

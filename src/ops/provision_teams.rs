@@ -103,7 +103,7 @@ fn may_list<V: Read>(cx: &Cx<V>) -> Result<OrgId> {
     Ok(org)
 }
 
-fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Option<Team>> {
+pub(super) fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Option<Team>> {
     let (Key::DisplayName(text) | Key::ExternalId(text)) = key;
     // Longer than any key can be: nobody has it.
     if text.len() > 4 * NAME_MAX {

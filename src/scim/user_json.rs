@@ -68,7 +68,7 @@ pub(super) fn rfc(asked: &Asked, person: &Person) -> Value {
     for team in &person.teams {
         let value = team.id.global();
         let place = format!("{}/Groups/{value}", asked.base);
-        groups.push(json!({ "value": value, "display": team.name, "type": "direct", "$ref": place }));
+        groups.push(json!({ "value": value, "display": team.display_name, "type": "direct", "$ref": place }));
         roles.push(json!({ "teamName": team.name, "roleName": team.role }));
     }
     out.insert("groups".to_owned(), Value::Array(groups));

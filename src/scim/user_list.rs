@@ -1,67 +1,57 @@
-//! People as a source of lists: which of their attributes an index knows.
+//! Users as the source of lists.
 
 use super::list::{Row, Source, Wants};
-use super::schema::{Kind, USER};
+use super::schema::{self, Kind};
 use super::{Asked, Dialect, user_json};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::model::UserId;
 use crate::ops::Asking;
 use crate::ops::provision::{self, Key, Person};
-use crate::store::MAX_PAGE;
 use serde_json::Value;
 
-/// The people of the organization.
-pub(super) struct Users<'a>(pub &'a Asked);
+/// Where the users of lists come from.
+pub(super) struct Users<'a>(pub(super) &'a Asked);
 
 impl Users<'_> {
-    fn row(&self, person: &Person) -> Row {
-        (person.user.id.0, user_json::rfc(self.0, person))
+    fn row(&self, person: Person) -> Row {
+        (person.user.id.0, user_json::rfc(self.0, &person))
     }
 }
 
 impl Source for Users<'_> {
     fn kind(&self) -> &'static Kind {
-        &USER
+        &schema::USER
     }
 
     fn total(&self, cx: &Asking) -> Result<usize> {
         provision::count(cx)
     }
 
-    fn page(&self, cx: &Asking, after: Option<u64>, skip: usize, limit: usize, _: Wants) -> Result<Vec<Row>> {
-        let (mut after, mut skip, mut out) = (after.map(UserId), skip, vec![]);
-        while out.len() < limit {
-            let asked = (limit - out.len()).min(MAX_PAGE);
-            let found = provision::people(cx, after, skip, asked)?;
-            out.extend(found.iter().map(|person| self.row(person)));
-            if found.len() < asked {
-                break;
-            }
-            (after, skip) = (found.last().map(|p| p.user.id), 0);
-        }
-        Ok(out)
+    fn page(&self, cx: &Asking, after: Option<u64>, skip: usize, limit: usize, wants: Wants) -> Result<Vec<Row>> {
+        // The version stands in `meta`, and knows the teams.
+        let with_teams = wants("groups") || wants("teamRoles") || wants("meta");
+        let people = provision::people(cx, after.map(UserId), skip, limit, with_teams)?;
+        Ok(people.into_iter().map(|person| self.row(person)).collect())
     }
 
     fn find(&self, cx: &Asking, attribute: &str, value: &str, _: Wants) -> Result<Option<Vec<Row>>> {
         let key = match attribute {
             "userName" => Key::UserName(value),
-            "externalId" => Key::ExternalId(value),
             "emails.value" => Key::Email(value),
-            "displayName" => Key::FullName(value),
-            "id" => {
-                return Ok(Some(match UserId::from_global(value).map(|id| provision::person(cx, id)) {
-                    Some(Ok(person)) => vec![self.row(&person)],
-                    Some(Err(e)) if e.code() != Code::NotFound => return Err(e),
-                    _ => vec![],
-                }));
-            }
+            "externalId" => Key::ExternalId(value),
+            "displayName" if self.0.dialect == Dialect::Rfc => Key::FullName(value),
+            "id" => match UserId::from_global(value) {
+                Some(id) => Key::Id(id),
+                None => return Ok(Some(vec![])),
+            },
             _ => return Ok(None),
         };
-        Ok(Some(provision::find(cx, key)?.iter().map(|person| self.row(person)).collect()))
+        let people = provision::find(cx, key)?;
+        Ok(Some(people.into_iter().map(|person| self.row(person)).collect()))
     }
 
     fn get(&self, cx: &Asking, id: u64, _: Wants) -> Result<Value> {
-        Ok(self.row(&provision::person(cx, UserId(id))?).1)
+        Ok(user_json::rfc(self.0, &provision::person(cx, UserId(id))?))
     }
 
     fn shaped(&self, dialect: Dialect, resource: Value) -> Value {

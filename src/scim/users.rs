@@ -1,7 +1,7 @@
 //! `/Users` and `/Me`: people read, made, replaced, changed and deleted. A body becomes a [`Sheet`] and a sheet becomes facts
 //! ([`Change`]); what stands in neither dialect's hands (whom it may concern, what it takes) is decided in `ops`.
 
-use super::list::{self, Query};
+use super::list::{self, Query, projection};
 use super::patch::{self, Operation, Verb};
 use super::path::{each, shown};
 use super::projection::Projection;
@@ -9,12 +9,11 @@ use super::schema::{self, WANDB_URN};
 use super::sheet::{self, Sheet};
 use super::user_list::Users;
 use super::{Answer, Asked, at, quirks, serve, user_json, wire};
-use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::model::UserId;
 use crate::model::role::{OrgRole, Seat};
 use crate::ops::provision::{self, Change, NewPerson, Person};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
 use serde_json::{Map, Value};
 
 /// The extension by which W&B's documents name teams for a new user.
@@ -25,6 +24,7 @@ const TEAMS_MAX: usize = 200;
 
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
+    // Before the pattern that would take it for an id.
     cfg.service(at("/Users/.search").route(web::post().to(async |app, request, body: web::Bytes| {
         serve(app, request, async move |asked| list::answer(&asked, &Query::read(&body)?, &[&Users(&asked)])).await
     })))
@@ -43,9 +43,16 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
                 serve(app, request, async move |asked| delete(&asked, &id).await).await
             })),
     )
-    .service(at("/Users").route(web::post().to(post)).route(web::get().to(async |app, request| {
-        serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Users(&asked)])).await
-    })))
+    .service(
+        at("/Users")
+            .route(web::get().to(async |app, request| {
+                serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Users(&asked)]))
+                    .await
+            }))
+            .route(web::post().to(async |app, request, body: web::Bytes| {
+                serve(app, request, async move |asked| create(&asked, wire::object(&body)?).await).await
+            })),
+    )
     .service(
         at("/Me")
             .route(
@@ -64,10 +71,6 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     );
 }
 
-async fn post(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    serve(app, request, async move |asked| create(&asked, wire::object(&body)?).await).await
-}
-
 /// The id behind `/Me` (RFC 7644 §3.11).
 fn me(asked: &Asked) -> Result<String> {
     let id = asked.who.subject.user().ok_or_else(nobody)?;
@@ -84,10 +87,6 @@ pub(super) fn user_id(text: &str) -> Result<UserId> {
 
 fn nobody() -> Error {
     Error::not_found("There is no such user, or you may not see it.")
-}
-
-fn projection(asked: &Asked) -> Result<Projection> {
-    Projection::parse(asked.parameter("attributes"), asked.parameter("excludedAttributes"))
 }
 
 /// A person as the answer has it.
@@ -144,6 +143,9 @@ pub(super) async fn replace(asked: &Asked, id: &str, body: Map<String, Value>) -
             provision::change(cx, toll, id, &condition, |before| {
                 let mut wanted = wanted.clone();
                 wanted.external_id = wanted.external_id.or_else(|| before.profile.external_id.clone());
+                if let (None, Some(about)) = (&wanted.email, before.profile.details.get("emails")) {
+                    wanted.details.insert("emails".to_owned(), about.clone());
+                }
                 let mut changes = wanted.changes(before);
                 changes.extend(teams.iter().cloned());
                 Ok(changes)

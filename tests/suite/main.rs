@@ -35,6 +35,7 @@ mod roles;
 mod run_access;
 mod runs;
 mod runs_sdk;
+mod scim_users;
 mod sdk;
 mod seats;
 mod sign_in;

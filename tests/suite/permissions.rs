@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 mod operations;
+mod provisioning;
 
 pub use operations::mutations;
 use operations::{Operation, decisions, queries};
@@ -71,6 +72,40 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /files/{entity}/{project}/{run}/file_stream", &[]),
     ("GET /files/transfer/{ticket}", &["/files/transfer/guess"]),
     ("PUT /files/transfer/{ticket}", &[]),
+    // The same stands under /scim/v2. The first user is the admin.
+    ("GET /scim/Users", &["/scim/Users", "/scim/Users?filter=userName%20eq%20%22mia%22"]),
+    ("POST /scim/Users", &[]),
+    ("POST /scim/Users/.search", &[]),
+    ("GET /scim/Users/{id}", &["/scim/Users/VXNlcjox", "/scim/Users/nothing"]),
+    ("PUT /scim/Users/{id}", &[]),
+    ("PATCH /scim/Users/{id}", &[]),
+    ("DELETE /scim/Users/{id}", &[]),
+    ("GET /scim/Groups", &["/scim/Groups"]),
+    ("POST /scim/Groups", &[]),
+    ("POST /scim/Groups/.search", &[]),
+    ("GET /scim/Groups/{id}", &["/scim/Groups/nothing"]),
+    ("PUT /scim/Groups/{id}", &[]),
+    ("PATCH /scim/Groups/{id}", &[]),
+    ("DELETE /scim/Groups/{id}", &[]),
+    ("GET /scim/Roles", &["/scim/Roles"]),
+    ("POST /scim/Roles", &[]),
+    ("POST /scim/Roles/.search", &[]),
+    ("GET /scim/Roles/{id}", &["/scim/Roles/Um9sZTox", "/scim/Roles/nothing"]),
+    ("PUT /scim/Roles/{id}", &[]),
+    ("PATCH /scim/Roles/{id}", &[]),
+    ("DELETE /scim/Roles/{id}", &[]),
+    ("GET /scim/Permissions", &["/scim/Permissions"]),
+    ("GET /scim/ServiceProviderConfig", &["/scim/ServiceProviderConfig"]),
+    ("GET /scim/ResourceTypes", &["/scim/ResourceTypes"]),
+    ("GET /scim/ResourceTypes/{name}", &["/scim/ResourceTypes/User"]),
+    ("GET /scim/Schemas", &["/scim/Schemas"]),
+    ("GET /scim/Schemas/{urn}", &["/scim/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"]),
+    ("POST /scim/.search", &[]),
+    ("POST /scim/Bulk", &[]),
+    ("GET /scim/Me", &["/scim/Me"]),
+    ("PUT /scim/Me", &[]),
+    ("PATCH /scim/Me", &[]),
+    ("DELETE /scim/Me", &[]),
     ("GET /login", &["/login"]),
     ("POST /login", &[]),
     ("GET /logout", &["/logout"]),
@@ -172,19 +207,20 @@ fn routes_in(text: &str, file: &Path, found: &mut BTreeSet<String>) {
             file.display()
         );
     }
-    let starts = ["page(\"", "resource(\""];
+    let starts = ["page(\"", "resource(\"", " at(\"", "(at(\""];
     for (at, start) in starts.iter().flat_map(|s| text.match_indices(s)) {
         let rest = &text[at + start.len()..];
         let (path, rest) = rest.split_once('"').unwrap();
         if !path.starts_with('/') {
             continue;
         }
+        let base = if start.ends_with("at(\"") { "/scim" } else { "" };
         let chain = &rest[..[".service(", ";"].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len())];
         // Within a scope the path begins with the scope's own.
         let line = &text[text[..at].rfind(['\n', ';']).map_or(0, |n| n + 1)..at];
         let path = match line.split_once("scope(\"").and_then(|(_, rest)| rest.split_once('"')) {
             Some((scope, _)) => format!("{scope}{path}"),
-            None => path.to_owned(),
+            None => format!("{base}{path}"),
         };
         let mut methods = 0;
         for method in ["get", "post", "put", "patch", "delete", "head", "method", "to"] {
@@ -313,7 +349,7 @@ fn who_may_what_is_the_reviewed_grid() {
         writeln!(grid, "{label:<78}{}", cells.join(" ").trim_end()).unwrap();
     };
     let is_api = |path: &str| {
-        ["/access/", "/admin/", "/files/", "/metrics", "/.well-known/"].iter().any(|p| path.starts_with(p))
+        ["/access/", "/admin/", "/files/", "/metrics", "/.well-known/", "/scim/"].iter().any(|p| path.starts_with(p))
     };
     let mut open = String::new();
     for (route, paths) in ROUTES {
@@ -346,6 +382,12 @@ fn who_may_what_is_the_reviewed_grid() {
             cells.push(cell(&reply));
         }
         line(format!("{} {}", per[0][n].field, per[0][n].about).trim(), &cells);
+    }
+    let per: Vec<_> = CAST.iter().map(|who| provisioning::writes(&world, &who.replace('_', "-"))).collect();
+    for n in 0..per[0].len() {
+        let ask = |(who, writes): (&&str, &Vec<provisioning::Write>)| cell(&writes[n].ask(&keys[who]));
+        let cells: Vec<String> = CAST.iter().zip(&per).map(ask).collect();
+        line(per[0][n].label, &cells);
     }
     // What takes forms from nobody, and what a form from nobody gets.
     for (route, _) in ROUTES.iter().filter(|(route, _)| route.starts_with("POST ")) {

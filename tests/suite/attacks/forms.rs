@@ -43,9 +43,10 @@ fn no_form_is_taken_from_another_site_or_another_session() {
     let here = world.server.url.as_str();
     let mut tried = 0;
     // What takes no cookie cannot be made to act by a page; it is asked below.
-    let is_api =
-        |route: &str| ["POST /graphql", "POST /access/", "POST /files/"].iter().any(|api| route.starts_with(api));
-    for route in registered().iter().filter(|r| is_api(r) && r.starts_with("POST /access/v1/")) {
+    let is_api = |route: &str| {
+        ["POST /graphql", "POST /access/", "POST /files/", "POST /scim/"].iter().any(|api| route.starts_with(api))
+    };
+    for route in registered().iter().filter(|r| r.starts_with("POST /access/v1/") || r.starts_with("POST /scim/")) {
         // Forward auth reads a cookie, for a yes or a no; without a proxy's question it is neither.
         let refusal = if route.ends_with("/forward-auth") { 400 } else { 401 };
         assert_eq!(root.send("POST", &filled(route), &[FORM], Some(b"csrf=x")).status, refusal, "{route}");
