@@ -77,7 +77,7 @@ impl Projection {
 
     /// Whether `key` stays; parts of its value that were not asked for go.
     fn keeps(&self, kind: &Kind, urn: Option<&str>, key: &str, value: &mut Value) -> bool {
-        let Some(found) = kind.find(urn, key) else { return true };
+        let Some(found) = kind.find(urn, key) else { return self.only.is_none() };
         if found.attribute.returned == Returned::Always {
             return true;
         }

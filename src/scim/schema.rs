@@ -397,6 +397,8 @@ static WANDB_SCHEMA: Schema = Schema {
         Attribute::text("organizationRole", "The role in the organization.").one_of(&["admin", "member", "viewer"]),
         Attribute::text("modelsSeat", "The Models seat.").one_of(&["full", "viewer", "none"]),
         Attribute::text("weaveRole", "The Weave access.").one_of(&["full", "viewer", "none"]),
+        Attribute::new("daysActive", Type::Integer, "On how many days the account was used.").read_only(),
+        Attribute::new("lastActiveAt", Type::DateTime, "When the account was used last.").read_only(),
         Attribute::complex(
             "teamRoles",
             &[

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod client;
 pub mod html;
 pub mod runs;
+pub mod scim;
 pub mod sdk;
 pub mod world;
 
