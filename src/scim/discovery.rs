@@ -2,7 +2,7 @@
 //! schemas, written out of the constant data in `schema.rs`. And the search over all kinds.
 
 use super::groups::Groups;
-use super::list::{self, Query};
+use super::list::{self, Query, Source};
 use super::roles::Roles;
 use super::schema::{Attribute, KINDS, Kind, LIST_URN, Mutability, Returned, SCHEMAS, Schema, Type};
 use super::user_list::Users;
@@ -48,11 +48,12 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
         .await
     })))
     .service(at("/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| {
-            list::answer(&asked, &Query::read(&body)?, &[&Users(&asked), &Groups(&asked), &Roles(&asked)])
-        })
-        .await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, everything).await).await
     })));
+}
+
+fn everything(asked: &Asked) -> Vec<Box<dyn Source + '_>> {
+    vec![Box::new(Users(asked)), Box::new(Groups(asked)), Box::new(Roles(asked))]
 }
 
 fn nothing() -> Error {

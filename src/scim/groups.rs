@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/Groups/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, &Query::read(&body)?, &[&Groups(&asked)])).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
     })))
     .service(
         at("/Groups/{id}")
@@ -44,13 +44,16 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     .service(
         at("/Groups")
             .route(web::get().to(async |app, request| {
-                serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Groups(&asked)]))
-                    .await
+                serve(app, request, async move |asked| list::answer(&asked, Query::of(&asked)?, source).await).await
             }))
             .route(web::post().to(async |app, request, body: web::Bytes| {
                 serve(app, request, async move |asked| create(&asked, wire::object(&body)?).await).await
             })),
     );
+}
+
+fn source(asked: &Asked) -> Vec<Box<dyn Source + '_>> {
+    vec![Box::new(Groups(asked))]
 }
 
 fn nothing() -> Error {

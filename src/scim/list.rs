@@ -157,11 +157,25 @@ fn count(given: i64) -> usize {
     usize::try_from(given.max(0)).unwrap_or(usize::MAX)
 }
 
-/// The answer to a list or a search over `sources`, one after the other.
-pub(super) fn answer(asked: &Asked, query: &Query, sources: &[&dyn Source]) -> Result<Answer> {
+/// The kinds that a list is about, one after the other.
+pub(super) type Sources = for<'a> fn(&'a Asked) -> Vec<Box<dyn Source + 'a>>;
+
+/// The answer to a list or a search. What is more than a look into an index leaves the thread that serves requests.
+pub(super) async fn answer(asked: &Asked, query: Query, sources: Sources) -> Result<Answer> {
+    let is_short = query.sort.is_none() && query.filter.as_ref().is_some_and(|f| f.equalities().is_some());
+    if is_short {
+        return found(asked, &query, sources);
+    }
+    let asked = asked.clone();
+    tokio::task::spawn_blocking(move || found(&asked, &query, sources)).await.map_err(Error::internal)?
+}
+
+fn found(asked: &Asked, query: &Query, sources: Sources) -> Result<Answer> {
+    let sources = sources(asked);
+    let sources: Vec<&dyn Source> = sources.iter().map(AsRef::as_ref).collect();
     let usual = if asked.dialect == Dialect::Wandb { PAGE_MAX } else { PAGE_USUAL };
     let limit = query.count.unwrap_or(usual).min(PAGE_MAX);
-    let (total, resources) = asked.read(|cx| page(cx, query, sources, asked.dialect, limit))?;
+    let (total, resources) = asked.read(|cx| page(cx, query, &sources, asked.dialect, limit))?;
     let per_page = match (asked.dialect, query.count) {
         (Dialect::Wandb, None) => PAGE_MAX,
         _ => resources.len(),

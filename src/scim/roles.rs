@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/Roles/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, &Query::read(&body)?, &[&Roles(&asked)])).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
     })))
     .service(
         at("/Roles/{id}")
@@ -40,8 +40,7 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     .service(
         at("/Roles")
             .route(web::get().to(async |app, request| {
-                serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Roles(&asked)]))
-                    .await
+                serve(app, request, async move |asked| list::answer(&asked, Query::of(&asked)?, source).await).await
             }))
             .route(web::post().to(async |app, request, body: web::Bytes| {
                 serve(app, request, async move |asked| create(&asked, wire::object(&body)?).await).await
@@ -52,6 +51,10 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
             web::get().to(async |app, request| serve(app, request, async move |asked| permissions(&asked)).await),
         ),
     );
+}
+
+fn source(asked: &Asked) -> Vec<Box<dyn Source + '_>> {
+    vec![Box::new(Roles(asked))]
 }
 
 fn nothing() -> Error {

@@ -1,7 +1,7 @@
 //! `/Users` and `/Me`: people read, made, replaced, changed and deleted. A body becomes a [`Sheet`] and a sheet becomes facts
 //! ([`Change`]); what stands in neither dialect's hands (whom it may concern, what it takes) is decided in `ops`.
 
-use super::list::{self, Query, projection};
+use super::list::{self, Query, Source, projection};
 use super::patch::{self, Operation, Verb};
 use super::path::{each, shown};
 use super::projection::Projection;
@@ -26,7 +26,7 @@ const TEAMS_MAX: usize = 200;
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     // Before the pattern that would take it for an id.
     cfg.service(at("/Users/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, &Query::read(&body)?, &[&Users(&asked)])).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
     })))
     .service(
         at("/Users/{id}")
@@ -46,8 +46,7 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     .service(
         at("/Users")
             .route(web::get().to(async |app, request| {
-                serve(app, request, async move |asked| list::answer(&asked, &Query::of(&asked)?, &[&Users(&asked)]))
-                    .await
+                serve(app, request, async move |asked| list::answer(&asked, Query::of(&asked)?, source).await).await
             }))
             .route(web::post().to(async |app, request, body: web::Bytes| {
                 serve(app, request, async move |asked| create(&asked, wire::object(&body)?).await).await
@@ -69,6 +68,10 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
                 serve(app, request, async move |asked| delete(&asked, &me(&asked)?).await).await
             })),
     );
+}
+
+fn source(asked: &Asked) -> Vec<Box<dyn Source + '_>> {
+    vec![Box::new(Users(asked))]
 }
 
 /// The id behind `/Me` (RFC 7644 §3.11).

@@ -254,6 +254,14 @@ fn f263_f264_f265_f268_people_come_and_go_in_every_form() {
             .scim_error(409, Some("uniqueness"));
         now(&["ana"]);
     }
+    // Each coming and going is in the audit log, with who did it.
+    let log = admin.get("/admin/audit_logs").is(200).body;
+    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for action in ["team:create", "team:invite_user", "team:uninvite"] {
+        let found = events.iter().filter(|e| e["action"] == action && e["entity_name"] == "Tour");
+        assert!(found.clone().count() > 0, "{action}");
+        assert!(found.clone().all(|e| e["actor_email"] == "root@example.com"), "{action}");
+    }
     // Who is deleted is out of every team.
     admin.scim("DELETE", &format!("/Users/{ana}"), &Value::Null).is(204);
     now(&[]);

@@ -21,6 +21,7 @@ fn an_admin_whom_the_switch_keeps_out_finds_no_door() {
         let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         page.post_form(path, &[token].into_iter().chain(fields).collect::<Vec<_>>())
     };
+    let group = format!("/Groups/{}", root.client.scim_get("/Groups")["Resources"][0]["id"].as_str().unwrap());
     let knock = |what: &str| {
         for role in ["admin", "member", "viewer"] {
             is_refused(what, &root.client.join_team(TEAM, role));
@@ -28,6 +29,19 @@ fn an_admin_whom_the_switch_keeps_out_finds_no_door() {
             is_refused(what, &root.client.invite_as(TEAM, "root@example.com", role));
             is_refused(what, &post("/acme/members", &[("who", "root"), ("role", role)]));
         }
+        // Provisioning is no way in either: by id and by address, added, as the whole list, among others, in a bulk request.
+        let others: Vec<&String> = [&world.member, &world.team_admin].iter().map(|p| &p.id).collect();
+        for own in [root.id.as_str(), "root@example.com"] {
+            let own = json!([{"value": others[0]}, {"value": others[1]}, {"value": own}]);
+            let add = json!([{"op": "add", "path": "members", "value": own}]);
+            is_refused(what, &root.client.scim_patch(&group, add.clone()));
+            is_refused(what, &root.client.scim("PUT", &group, &json!({"displayName": TEAM, "members": own})));
+            let bulk = json!({"Operations": [{"method": "PATCH", "path": group, "data": {"Operations": add}}]});
+            let reply = root.client.scim("POST", "/Bulk", &bulk).is(200).json();
+            assert_eq!(reply["Operations"][0]["status"], "403", "{what}: {reply}");
+        }
+        let role = json!([{"op": "replace", "path": "teamRoles", "value": [{"teamName": TEAM, "roleName": "admin"}]}]);
+        is_refused(what, &root.client.scim_patch(&format!("/Users/{}", root.id), role));
         is_refused(what, &root.client.create_service_account(TEAM, "door"));
         is_refused(what, &post("/acme/service-accounts", &[("description", "door")]));
         for access in ["USER_WRITE", "USER_READ", "RESTRICTED"] {
