@@ -281,6 +281,7 @@ pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Re
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let new = NewRole {
+        external_id: None,
         name: fields.text("name").to_owned(),
         description: fields.text("about").to_owned(),
         inherits: fields.text("inherits").to_owned(),
@@ -332,6 +333,7 @@ pub async fn save(
 
 async fn try_save(app: &Instance, visit: &Visit, id: RoleId, fields: &Fields) -> Result<HttpResponse> {
     let change = RoleChange {
+        external_id: None,
         name: Some(fields.text("name").to_owned()),
         description: Some(fields.text("about").to_owned()),
         inherits: Some(fields.text("inherits").to_owned()),

@@ -28,6 +28,7 @@ impl AccessChanges {
     async fn create_role(&self, cx: &Context<'_>, input: CreateRoleInput) -> Result<Option<RolePayload>> {
         let (app, who) = of(cx);
         let new = NewRole {
+            external_id: None,
             name: input.name,
             description: input.description.unwrap_or_default(),
             inherits: input.inherited_from,
@@ -43,6 +44,7 @@ impl AccessChanges {
         let (app, who) = of(cx);
         let id = role_id(&input.id).map_err(shown)?;
         let change = RoleChange {
+            external_id: None,
             name: input.name,
             description: input.description,
             inherits: input.inherited_from,

@@ -151,6 +151,9 @@ pub struct CustomRole {
     pub inherits: TeamRole,
     /// What it adds, in the catalogue's order. May name what it inherits too; that shows again when the base shrinks.
     pub permissions: Vec<Action>,
+    /// A provisioning client's own id for it: data in its own namespace, never one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// When it was made.
     pub created_at: Millis,
     /// When it was changed last.

@@ -27,6 +27,8 @@ pub struct NewRole {
     pub inherits: String,
     /// What it adds, `object:operation` each.
     pub permissions: Vec<String>,
+    /// A provisioning client's own id for it.
+    pub external_id: Option<String>,
 }
 
 /// What can be changed about a role; absent fields stay.
@@ -40,6 +42,8 @@ pub struct RoleChange {
     pub inherits: Option<String>,
     /// The whole of what it adds.
     pub permissions: Option<Vec<String>>,
+    /// A provisioning client's own id for it, or none any more.
+    pub external_id: Option<Option<String>>,
     /// Permissions to add to those it has.
     pub add: Vec<String>,
     /// Permissions to take from those it adds.
@@ -65,6 +69,7 @@ pub fn create(cx: &mut Acting, new: &NewRole) -> Result<CustomRole> {
         description: name::check_text("description", &new.description, name::TEXT_MAX)?,
         inherits: base(&new.inherits)?,
         permissions: permissions(&new.permissions)?,
+        external_id: new.external_id.as_deref().map(check_external_id).transpose()?,
         created_at: cx.now(),
         updated_at: cx.now(),
         version: 1,
@@ -96,6 +101,9 @@ pub fn update(cx: &mut Acting, id: RoleId, change: &RoleChange) -> Result<Custom
     }
     if let Some(inherits) = &change.inherits {
         role.inherits = base(inherits)?;
+    }
+    if let Some(external_id) = &change.external_id {
+        role.external_id = external_id.as_deref().map(check_external_id).transpose()?;
     }
     if let Some(whole) = &change.permissions {
         role.permissions = permissions(whole)?;
@@ -257,6 +265,10 @@ fn check_name(typed: &str) -> Result<String> {
     Ok(role_name)
 }
 
+fn check_external_id(given: &str) -> Result<String> {
+    name::check_text("externalId", given, 2 * name::NAME_MAX)
+}
+
 fn base(typed: &str) -> Result<TeamRole> {
     match TeamRole::parse(typed) {
         Ok(role @ (TeamRole::Member | TeamRole::Viewer)) => Ok(role),
@@ -297,6 +309,7 @@ fn differences(before: Option<&CustomRole>, after: &CustomRole) -> Vec<Change> {
         changed("name", before.map(|r| r.name.as_str()), Some(&after.name)),
         changed("description", Some(before.map_or("", |r| &r.description)), Some(&after.description)),
         changed("inherits", before.map(|r| r.inherits.as_str()), Some(after.inherits.as_str())),
+        changed("external id", before.and_then(|r| r.external_id.as_deref()), after.external_id.as_deref()),
         changed("permissions", Some(&before.map(words).unwrap_or_default()), Some(&words(after))),
     ]
     .into_iter()

@@ -1,5 +1,7 @@
 //! `/Roles`: custom roles, W&B's own kind of resource, and the catalogue of permissions. What a role inherits is shown with what
 //! it adds and never written back: an element with `isInherited` true says what is, not what is wanted.
+//! A list that holds more than was written is announced readOnly, like `teamRoles`; it is written all the same, as W&B's documents
+//! describe.
 
 use super::filter::Element;
 use super::list::{self, Query, Row, Source, Wants};
@@ -73,11 +75,10 @@ fn version(role: &CustomRole) -> String {
 fn rfc(asked: &Asked, role: &CustomRole) -> Value {
     let id = role.id.global();
     let permission = |(action, inherited): (crate::model::role::Action, bool)| json!({ "name": action.as_str(), "isInherited": inherited });
-    json!({
+    let mut out = json!({
         "schemas": [ROLE_URN],
         "id": id,
         "name": role.name,
-        "description": role.description,
         "inheritedFrom": role.inherits.as_str(),
         "permissions": role.effective().map(permission).collect::<Vec<_>>(),
         "organizationID": role.org.global(),
@@ -88,7 +89,15 @@ fn rfc(asked: &Asked, role: &CustomRole) -> Value {
             "location": asked.location("Roles", &id),
             "version": format!("W/\"{}\"", version(role)),
         },
-    })
+    });
+    // W&B's shape always has one; to the RFC an empty text is no value.
+    if asked.dialect == Dialect::Wandb || !role.description.is_empty() {
+        out["description"] = json!(role.description);
+    }
+    if let Some(external_id) = &role.external_id {
+        out["externalId"] = json!(external_id);
+    }
+    out
 }
 
 fn shaped(dialect: Dialect, mut resource: Value) -> Value {
@@ -124,6 +133,7 @@ pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<An
         description: text(&body, "description")?.unwrap_or_default(),
         inherits: text(&body, "inheritedFrom")?.ok_or_else(needs("inheritedFrom"))?,
         permissions: wire::member(&body, "permissions").map_or(Ok(vec![]), |value| names(value.clone()))?,
+        external_id: text(&body, "externalId")?,
     };
     let role = asked.change(move |cx, _| roles::create(cx, &new)).await?;
     let location = format!("{}/Roles/{}", asked.base, role.id.global());
@@ -138,6 +148,7 @@ pub(super) async fn replace(asked: &Asked, id: &str, body: Map<String, Value>) -
         description: text(&body, "description")?,
         inherits: text(&body, "inheritedFrom")?,
         permissions: wire::member(&body, "permissions").map(|value| names(value.clone())).transpose()?,
+        external_id: text(&body, "externalId")?.map(Some),
         ..RoleChange::default()
     };
     done(asked, id, move |_| Ok(vec![change.clone()])).await
@@ -249,6 +260,8 @@ fn fact(role: &CustomRole, operation: &Operation) -> Result<RoleChange> {
         ("permissions", _) if path.filter.is_some() => return Err(read_only()),
         ("permissions", Verb::Add) => RoleChange { add: names(value.unwrap_or_default())?, ..base },
         ("permissions", Verb::Replace) => RoleChange { permissions: Some(names(value.unwrap_or_default())?), ..base },
+        ("externalId", Verb::Remove) => RoleChange { external_id: Some(None), ..base },
+        ("externalId", _) => RoleChange { external_id: Some(new_text()?), ..base },
         ("description", Verb::Remove) => RoleChange { description: Some(String::new()), ..base },
         ("description", _) => RoleChange { description: new_text()?, ..base },
         ("name", Verb::Add | Verb::Replace) => RoleChange { name: new_text()?, ..base },

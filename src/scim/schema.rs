@@ -450,9 +450,11 @@ static ROLE_SCHEMA: Schema = Schema {
                 PERMISSION_NAME,
                 Attribute::new("isInherited", Type::Boolean, "Whether it comes from the predefined role.").read_only(),
             ],
-            "What holders may do.",
+            "What holders may do: what is inherited, and what the role adds. POST, PUT and PATCH write what it adds, as W&B's \
+             documents describe; it is no list to be replaced by what was read.",
         )
-        .many(),
+        .many()
+        .read_only(),
         Attribute::text("organizationID", "The organization that defines it.").exact().read_only(),
     ],
 };

@@ -194,8 +194,16 @@ fn f275_to_f282_a_change_of_a_role_counts_at_once_for_its_holders() {
     put(json!({"name": "OTHER"})).scim_error(409, Some("uniqueness"));
     put(json!({"name": "Member"})).scim_error(400, Some("invalidValue"));
 
-    // F285: versions. The RFC's dialect patches all that can be written.
+    // The client's own id, and no description, in the RFC's dialect.
     let rfc = format!("/v2{path}");
+    let both = json!([{"op": "add", "value": {"externalId": "1"}}, {"op": "remove", "path": "description"}]);
+    let role = admin.scim_patch(&rfc, both).is(200).json();
+    assert_eq!((&role["externalId"], role.get("description")), (&json!("1"), None));
+    assert_eq!(admin.scim_list("Roles", &[("filter", "externalId eq \"1\"")]).0, 1);
+    assert_eq!(admin.scim_get(&path)["description"], "");
+    admin.scim_patch(&rfc, json!([{"op": "remove", "path": "externalId"}])).is(200);
+    assert!(admin.scim_get(&rfc).get("externalId").is_none());
+    // F285: versions. The RFC's dialect patches all that can be written.
     let version = admin.scim("GET", &rfc, &Value::Null).header("etag").unwrap().to_owned();
     let reply = admin.scim_patch(
         &rfc,

@@ -258,6 +258,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         let id = RoleId(tx.next_id(schema::ROLE_IDS)?);
         let inherits = if *member { TeamRole::Member } else { TeamRole::Viewer };
         let role = CustomRole {
+            external_id: None,
             id,
             org: HOME,
             name: format!("role {n}"),
