@@ -9,6 +9,7 @@ use super::path::Attr;
 use super::projection::Projection;
 use super::schema::{Kind, LIST_URN, SEARCH_URN, Type};
 use super::{Answer, Asked, Dialect, wire};
+use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, Result};
 use crate::model::name::fold;
 use crate::ops::Asking;
@@ -334,7 +335,11 @@ impl Key {
         match primary {
             Some(Value::Bool(on)) => Key::Bool(*on),
             Some(Value::Number(n)) => n.as_f64().map_or(Key::None, Key::Number),
-            Some(Value::String(text)) if exact || kind == Type::DateTime => Key::Text(text.clone()),
+            // Moments are written with as many digits as they need, so their texts do not stand in their order.
+            Some(Value::String(text)) if kind == Type::DateTime => {
+                parse_rfc3339(text).map_or(Key::None, |at| Key::Number(at as f64))
+            }
+            Some(Value::String(text)) if exact => Key::Text(text.clone()),
             Some(Value::String(text)) => Key::Text(fold(text)),
             Some(Value::Object(fields)) if fields.contains_key("value") => Key::of(kind, exact, &[&fields["value"]]),
             _ => Key::None,
@@ -487,6 +492,15 @@ mod tests {
         assert_eq!(sorted("displayName", true, 1, 2).unwrap(), ["n99", "n98"]);
         assert_eq!(sorted("nothing", false, 1, 2).unwrap_err().code(), Code::InvalidPath);
         assert_eq!(sorted("displayName", false, 101, 2).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn moments_are_sorted_by_time_and_not_by_their_digits() {
+        let key = |text: &str| Key::of(Type::DateTime, true, &[&json!(text)]);
+        let sorted =
+            ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.1Z", "2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.2Z"];
+        assert!(sorted.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+        assert_eq!(key("2026-01-01T01:00:00+01:00"), key("2026-01-01T00:00:00Z"));
     }
 
     #[test]
