@@ -35,6 +35,8 @@ struct Request {
     bulk_id: Option<String>,
     version: Option<String>,
     data: Value,
+    /// The others that make what it names.
+    needs: Vec<usize>,
 }
 
 /// What became of one.
@@ -51,8 +53,8 @@ async fn answer(asked: &Asked, body: &[u8]) -> Result<Answer> {
     let mut errors = 0;
     let together = if bearable.is_some() { 1 } else { TOGETHER };
     while !waiting.is_empty() && bearable.is_none_or(|most| errors < most) {
-        let ready: Vec<usize> =
-            waiting.iter().copied().filter(|n| is_ready(*n, &requests, &outcomes)).take(together).collect();
+        let is_ready = |n: &usize| requests[*n].needs.iter().all(|other| outcomes[*other].is_some());
+        let ready: Vec<usize> = waiting.iter().copied().filter(is_ready).take(together).collect();
         // Nothing can go on: what is left waits for itself in a circle.
         let (batch, stuck) =
             if ready.is_empty() { (waiting.iter().copied().take(1).collect(), true) } else { (ready, false) };
@@ -89,11 +91,22 @@ fn read(body: &[u8]) -> Result<(Vec<Request>, Option<usize>)> {
     if operations.len() > OPERATIONS_MAX {
         return Err(Error::new(Code::TooLarge, format!("A bulk request has at most {OPERATIONS_MAX} operations.")));
     }
-    let requests = operations.iter().map(one).collect::<Result<Vec<_>>>()?;
-    let mut names: Vec<&str> = requests.iter().filter_map(|r| r.bulk_id.as_deref()).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Error::invalid("Two operations have the same 'bulkId'."));
+    let mut requests = operations.iter().map(one).collect::<Result<Vec<_>>>()?;
+    let mut makers = HashMap::new();
+    for (n, request) in requests.iter().enumerate() {
+        let Some(id) = request.bulk_id.clone() else { continue };
+        if makers.insert(id, n).is_some() {
+            return Err(Error::invalid("Two operations have the same 'bulkId'."));
+        }
+    }
+    for request in &mut requests {
+        let mut needs: Vec<usize> = vec![];
+        let mut need = |name: &str| needs.extend(makers.get(name));
+        in_path(&request.path).into_iter().for_each(&mut need);
+        each_name(&request.data, &mut need);
+        needs.sort_unstable();
+        needs.dedup();
+        request.needs = needs;
     }
     Ok((requests, bearable))
 }
@@ -114,25 +127,12 @@ fn one(operation: &Value) -> Result<Request> {
         bulk_id: text("bulkId")?,
         version: text("version")?,
         data: wire::member(fields, "data").cloned().unwrap_or_default(),
+        needs: vec![],
     };
     if request.method == "POST" && request.bulk_id.is_none() {
         return Err(Error::invalid("An operation with the method POST has a 'bulkId'."));
     }
     Ok(request)
-}
-
-/// Whether everything that a request names has been tried.
-fn is_ready(n: usize, requests: &[Request], outcomes: &[Option<Outcome>]) -> bool {
-    let mut ready = true;
-    let mut wait = |name: &str| {
-        let other = requests.iter().position(|r| r.bulk_id.as_deref() == Some(name));
-        ready &= other.is_none_or(|other| outcomes[other].is_some());
-    };
-    if let Some(name) = in_path(&requests[n].path) {
-        wait(name);
-    }
-    each_name(&requests[n].data, &mut wait);
-    ready
 }
 
 /// The name of another request that a path has in place of an id.
@@ -193,8 +193,8 @@ async fn tried(
     location: &mut Option<String>,
 ) -> Result<Answer> {
     let mut asked = asked.clone();
-    // The address's own parameters and conditions are not meant for each operation.
-    asked.query.clear();
+    // The address's own parameters and conditions are not meant for each operation; of what it makes only the id is looked at.
+    asked.query = vec![("attributes".to_owned(), "id".to_owned())];
     asked.condition = Condition::default();
     asked.condition.if_match = request.version.as_ref().map(|tag| {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);

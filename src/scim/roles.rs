@@ -151,7 +151,7 @@ pub(super) async fn replace(asked: &Asked, id: &str, body: Map<String, Value>) -
         external_id: text(&body, "externalId")?.map(Some),
         ..RoleChange::default()
     };
-    done(asked, id, move |_| Ok(vec![change.clone()])).await
+    done(asked, id, 1, move |_, _| Ok(change.clone())).await
 }
 
 /// Changes a role by PATCH: its permissions, and in the RFC's dialect everything that can be written.
@@ -168,21 +168,23 @@ pub(super) async fn change(asked: &Asked, id: &str, body: &Value) -> Result<Answ
         )
         .hint("Change name, description and inheritedFrom by PUT."));
     }
-    done(asked, id, move |role| operations.iter().map(|o| fact(role, o)).collect()).await
+    done(asked, id, operations.len(), move |role, n| fact(role, &operations[n])).await
 }
 
-/// Makes the changes that `facts` finds for the role as it is.
+/// Makes `steps` changes, each of which is found for the role as the one before left it.
 async fn done(
     asked: &Asked,
     id: RoleId,
-    facts: impl Fn(&CustomRole) -> Result<Vec<RoleChange>> + Send + 'static,
+    steps: usize,
+    fact: impl Fn(&CustomRole, usize) -> Result<RoleChange> + Send + 'static,
 ) -> Result<Answer> {
     let (projection, condition) = (list::projection(asked)?, asked.condition.clone());
     let role = asked
         .change(move |cx, _| {
             let mut role = roles::get(cx, id)?;
             condition.check(&version(&role))?;
-            for change in facts(&role)? {
+            for n in 0..steps {
+                let change = fact(&role, n)?;
                 role = roles::update(cx, id, &change)?;
             }
             Ok(role)

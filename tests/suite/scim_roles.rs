@@ -147,6 +147,10 @@ fn f275_to_f282_a_change_of_a_role_counts_at_once_for_its_holders() {
     assert!(may("project:delete"));
     patch(json!([{"op": "remove", "path": "permissions"}])).is(200);
     assert!(!may("project:delete"));
+    // Each operation sees what the one before it did.
+    let both = json!([{"op": "add", "path": "permissions", "value": [{"name": "run:delete"}]},
+        {"op": "remove", "path": "permissions[name eq \"run:delete\"]"}]);
+    assert_eq!(own(&patch(both).is(200).json()), Vec::<String>::new());
     let before = admin.scim_get(&path);
     for (wrong, kind) in [
         (json!({"op": "remove", "path": "permissions", "value": [{"name": "artifact:read"}]}), "mutability"),
