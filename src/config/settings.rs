@@ -8,6 +8,7 @@ use super::span;
 use crate::clock::{HOUR, Millis};
 use crate::error::{Code, Error, Result};
 use parking_lot::RwLock;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,18 +25,21 @@ pub enum Kind {
     Bytes,
     /// A whole number above 0.
     Count,
+    /// One of two words.
+    Either(&'static str, &'static str),
 }
 
 impl Kind {
     /// What to write, for the table and for messages.
-    pub fn describe(self) -> &'static str {
-        match self {
+    pub fn describe(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Kind::Bool => "`true` or `false`",
             Kind::Hours => "a whole number of hours above 0, or a length of time such as `720h`",
             Kind::Span => "a length of time such as `5m`",
             Kind::Bytes => "a number of bytes above 0, such as `1048576` or `64MiB`",
             Kind::Count => "a whole number above 0",
-        }
+            Kind::Either(one, other) => return Cow::Owned(format!("`{one}` or `{other}`")),
+        })
     }
 
     /// Reads a value of this kind; `None` when the text is not one.
@@ -51,6 +55,10 @@ impl Kind {
                 (span > 0 && span <= span::LONGEST).then_some(Value::Span(span))
             }
             Kind::Span => span::parse(text).filter(|span| *span > 0).map(Value::Span),
+            Kind::Either(one, other) => {
+                let text = text.trim();
+                [one, other].into_iter().find(|word| word.eq_ignore_ascii_case(text)).map(Value::Word)
+            }
             Kind::Bytes => parse_bytes(text).map(Value::Number),
             Kind::Count => text.trim().parse().ok().filter(|n| *n > 0 && *n <= 1_000_000_000).map(Value::Number),
         }
@@ -117,6 +125,8 @@ pub const RUN_PROJECT_LIMIT: &str = "runs.project_limit";
 pub const PERSONAL_ENTITIES_DISABLED: &str = "personal_entities.disabled";
 /// `teams.admin_access_disabled`.
 pub const ADMIN_TEAM_ACCESS_DISABLED: &str = "teams.admin_access_disabled";
+/// `scim.delete_mode`.
+pub const SCIM_DELETE_MODE: &str = "scim.delete_mode";
 
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
@@ -155,6 +165,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
         doc: "Whether organization admins are kept out of teams: they cannot add themselves, make service accounts or keys there, or change the visibility of projects in teams they are not in.",
         caution: "A team whose last admin leaves can then be repaired only by adding somebody else to it.",
+    },
+    Setting {
+        key: SCIM_DELETE_MODE,
+        env: &["SCIM_DELETE_MODE"],
+        kind: Kind::Either("delete", "deactivate"),
+        default: "delete",
+        secret: false,
+        doc: "What DELETE of a user by SCIM does: deletes the account for good, or deactivates it and keeps it listed.",
+        caution: "",
     },
     Setting {
         key: RUN_CRASHED_AFTER,
@@ -239,6 +258,8 @@ pub enum Value {
     Span(Millis),
     /// A size or a count.
     Number(u64),
+    /// A word.
+    Word(&'static str),
 }
 
 /// The bounds on runs.
@@ -314,6 +335,7 @@ pub struct Settings {
     members_may_create_teams: bool,
     personal_entities_disabled: bool,
     admin_team_access_disabled: bool,
+    scim_delete_deactivates: bool,
     runs: RunLimits,
 }
 
@@ -354,6 +376,7 @@ impl Settings {
             members_may_create_teams: flag(MEMBERS_MAY_CREATE_TEAMS)?,
             personal_entities_disabled: flag(PERSONAL_ENTITIES_DISABLED)?,
             admin_team_access_disabled: flag(ADMIN_TEAM_ACCESS_DISABLED)?,
+            scim_delete_deactivates: find(SCIM_DELETE_MODE) == Some(Value::Word("deactivate")),
             runs,
             resolved,
         })
@@ -377,6 +400,11 @@ impl Settings {
     /// Whether organization admins are kept out of teams they are not in.
     pub fn admin_team_access_disabled(&self) -> bool {
         self.admin_team_access_disabled
+    }
+
+    /// Whether DELETE of a user by SCIM deactivates only.
+    pub fn scim_delete_deactivates(&self) -> bool {
+        self.scim_delete_deactivates
     }
 
     /// The bounds on runs.

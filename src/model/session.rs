@@ -43,6 +43,17 @@ pub struct SessionUse {
     pub ip: String,
 }
 
+/// How much an account is used, by whatever key or session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Whose.
+    pub user: UserId,
+    /// On how many days (UTC).
+    pub days: u32,
+    /// When last; noted about once a minute.
+    pub last_at: Millis,
+}
+
 /// The one-use code that makes the first administrator. At most one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetupCode {

@@ -176,6 +176,7 @@ fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User, with_teams: bool) -> Result
         let name = team.name.clone();
         teams.push(OfTeam { id: m.team, display_name: known.unwrap_or_else(|| name.clone()), name, role });
     }
+    let activity = cx.view().get(&schema::ACTIVITY, &user.id)?;
     teams.sort_by_cached_key(|t| name::fold(&t.name));
     Ok(Person {
         profile: profile.unwrap_or_else(|| Profile::new(user.id, org, user.created_at)),
@@ -183,8 +184,8 @@ fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User, with_teams: bool) -> Result
         models: membership.models,
         weave: membership.weave,
         teams,
-        days_active: 0,
-        last_active_at: None,
+        days_active: activity.as_ref().map_or(0, |a| a.days),
+        last_active_at: activity.map(|a| a.last_at),
         updated_at,
         user,
     })
@@ -473,10 +474,13 @@ fn in_value<T>(outcome: Result<T>) -> Result<T> {
     })
 }
 
-/// Deletes a person for good; what they ran stays theirs.
+/// Deletes a person for good; what they ran stays theirs. By setting it deactivates only, as W&B's older document says.
 pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Condition) -> Result<()> {
     let person = person(cx, id)?;
     condition.check(&person.version())?;
+    if cx.settings().scim_delete_deactivates() {
+        return one(cx, toll, id, &Change::Active(false));
+    }
     if person.user.status == Status::Active {
         toll.deactivated.push(id);
     }

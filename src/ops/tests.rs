@@ -5,6 +5,7 @@
 
 mod giving;
 mod proof;
+mod provision;
 mod what_if;
 
 use super::credentials::{FreshKey, NewKey};

@@ -348,6 +348,7 @@ pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result
     end_sessions(cx.tx(), id)?;
     cx.delete(grant, &schema::PASSWORDS, &id)?;
     cx.delete(grant, &schema::PROFILES, &id)?;
+    cx.tx().delete(&schema::ACTIVITY, &id)?;
     let keys: Vec<ApiKey> = super::credentials::of_user(cx.view(), id)?;
     for key in keys {
         cx.delete(grant, &schema::API_KEYS, &key.id)?;

@@ -1,10 +1,12 @@
-//! Last uses of keys and sessions, buffered so that a read never writes: noted about once a minute, written with the next
+//! Last uses of keys and sessions, and the days on which an account was used, buffered so that a read never writes: noted about once a minute, written with the next
 //! housekeeping, gone at a crash. No event is due for them, and no grant: whoever presents a credential uses it.
 
-use crate::clock::{MINUTE, Millis};
+use crate::clock::{DAY, MINUTE, Millis};
+use crate::error::Result;
+use crate::model::UserId;
 use crate::model::credential::KeyUse;
-use crate::model::session::SessionUse;
-use crate::store::{Read, Store, schema};
+use crate::model::session::{Activity, SessionUse};
+use crate::store::{Read, Store, Tx, schema};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -46,12 +48,14 @@ impl Uses {
         store.submit(move |tx| {
             for (id, used) in &keys {
                 // A use must not outlive its key, which may have been revoked since.
-                if tx.get(&schema::API_KEYS, id)?.is_some() {
+                if let Some(key) = tx.get(&schema::API_KEYS, id)? {
+                    note_activity(tx, key.owner, used.at)?;
                     tx.put(&schema::KEY_USES, &KeyUse { key: id.clone(), at: used.at, ip: used.ip.to_string() })?;
                 }
             }
             for (id, used) in &sessions {
-                if tx.get(&schema::SESSIONS, id)?.is_some() {
+                if let Some(session) = tx.get(&schema::SESSIONS, id)? {
+                    note_activity(tx, session.user, used.at)?;
                     let used = SessionUse { session: id.clone(), at: used.at, ip: used.ip.to_string() };
                     tx.put(&schema::SESSION_USES, &used)?;
                 }
@@ -59,6 +63,14 @@ impl Uses {
             Ok(())
         });
     }
+}
+
+/// Counts the day of a use, if it is a new one.
+fn note_activity(tx: &mut Tx, user: UserId, at: Millis) -> Result<()> {
+    let before = tx.get(&schema::ACTIVITY, &user)?.unwrap_or(Activity { user, days: 0, last_at: 0 });
+    let is_new_day = before.days == 0 || at.div_euclid(DAY) > before.last_at.div_euclid(DAY);
+    let days = before.days.saturating_add(u32::from(is_new_day));
+    tx.put(&schema::ACTIVITY, &Activity { user, days, last_at: before.last_at.max(at) })
 }
 
 /// Notes a use unless one was noted within the minute.

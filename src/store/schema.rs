@@ -13,7 +13,7 @@ use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
-use crate::model::session::{Session, SessionUse, SetupCode};
+use crate::model::session::{Activity, Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
 use crate::model::{Entity, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
@@ -75,6 +75,7 @@ records! {
     Session => String, |v| v.id.clone();
     SessionUse => String, |v| v.session.clone();
     SetupCode => u64, |_v| 1;
+    Activity => UserId, |v| v.user;
     Event => EventId, |v| v.id;
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
@@ -317,6 +318,9 @@ pub static SESSIONS_BY_END: Multi<Session, (Millis,)> =
     Multi::new(0x8502, "sessions_by_end", |s, out| out.push((s.expires_at,)));
 /// Last uses of sessions.
 pub static SESSION_USES: Table<SessionUse> = Table::scratch(0x0502, "session_uses", &[]);
+/// How much accounts are used.
+pub static ACTIVITY: Table<Activity> =
+    Table::scratch(0x0504, "activity", &[]).referring(|a, out| out.push(Reference::to(&USERS, &a.user)));
 /// The setup code, while there is no user.
 pub static SETUP_CODES: Table<SetupCode> = Table::scratch(0x0503, "setup_codes", &[]);
 
@@ -386,6 +390,7 @@ pub static SCHEMA: Schema = Schema {
         &SESSIONS,
         &SESSION_USES,
         &SETUP_CODES,
+        &ACTIVITY,
         &EVENTS,
         &SETTINGS,
         &SECRETS,
