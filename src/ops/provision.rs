@@ -146,15 +146,16 @@ impl Person {
     }
 }
 
-/// A person of the asker's organization.
+/// A person, or a service account, of the asker's organization.
 ///
 /// # Errors
-/// [`Code::NotFound`], also for service accounts and for people of other organizations.
+/// [`Code::NotFound`], also for those of other organizations.
 pub fn person<V: Read>(cx: &Cx<V>, id: UserId) -> Result<Person> {
     let org = cx.org()?;
     let typed = id.global();
     let _grant = or_absent(cx.allow(Action::UserRead, Resource::User(id)), "user", &typed)?;
-    let user = cx.view().get(&schema::USERS, &id)?.filter(|u| is_of(u, org)).ok_or_else(|| absent("user", &typed))?;
+    let there = |u: &User| u.status != Status::Deleted && u.org_role(org).is_some();
+    let user = cx.view().get(&schema::USERS, &id)?.filter(there).ok_or_else(|| absent("user", &typed))?;
     load(cx, org, user, true)
 }
 
@@ -202,6 +203,8 @@ pub enum Key<'a> {
     ExternalId(&'a str),
     /// The full name.
     FullName(&'a str),
+    /// The full name, or the username where there is none.
+    Label(&'a str),
     /// The permanent id.
     Id(UserId),
 }
@@ -218,9 +221,11 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
         Some(profile) => view.get(&schema::USERS, &profile.user),
         None => Ok(None),
     };
-    if let Key::UserName(text) | Key::Email(text) | Key::ExternalId(text) | Key::FullName(text) = key
-        && text.len() > 4 * name::EMAIL_MAX
-    {
+    let text = match key {
+        Key::UserName(text) | Key::Email(text) | Key::ExternalId(text) | Key::FullName(text) | Key::Label(text) => text,
+        Key::Id(_) => "",
+    };
+    if text.len() > 4 * name::EMAIL_MAX {
         // Longer than any key can be: nobody has it.
         return Ok(vec![]);
     }
@@ -246,8 +251,11 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
         Key::ExternalId(text) => {
             of(view.find(&schema::PROFILE_BY_EXTERNAL_ID, &(org, text.to_owned()))?)?.into_iter().collect()
         }
-        Key::FullName(text) => {
+        Key::FullName(text) | Key::Label(text) => {
             let mut found: Vec<User> = view.all_by(&schema::USERS_BY_FULL_NAME, &(org, name::fold(text)))?;
+            if matches!(key, Key::Label(_)) {
+                found.extend(view.find(&schema::USER_BY_NAME, &name::fold(text))?.filter(|u| u.name.is_empty()));
+            }
             found.sort_by_key(|u| u.id);
             found
         }
@@ -372,6 +380,24 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Perso
     person(cx, user.id)
 }
 
+/// Makes a service account of a team. Its keys are made by whoever manages the team.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_service(cx: &mut Acting, user_name: &str, team: &str) -> Result<Person> {
+    let org = cx.org()?;
+    let user_name = check_user_name(user_name)?;
+    if !look_up(cx.view(), org, Key::UserName(&user_name))?.is_empty() {
+        return Err(user_name_taken(&user_name));
+    }
+    let team = team_named(cx, team)?;
+    let user = in_value(super::teams::create_service(cx, &team, &user_name))?;
+    if user.username != user_name {
+        edit(cx, &user, |profile| profile.user_name = Some(user_name))?;
+    }
+    person(cx, user.id)
+}
+
 /// Changes a person by what `wanted` makes of them as they are, all or nothing.
 ///
 /// # Errors
@@ -386,6 +412,10 @@ pub fn change(
     let before = person(cx, id)?;
     let version = before.version();
     condition.check(&version)?;
+    if before.user.is_service() {
+        return Err(Error::new(Code::Mutability, "A service account is not changed by provisioning.")
+            .hint("Change it in its team, or delete it."));
+    }
     let changes = wanted(&before)?;
     if changes.is_empty() {
         return Ok(before);

@@ -6,8 +6,6 @@
 //! [`quirks`]. [`serve`] is around every endpoint: dialect, credential, answer. Whoever is let in is an organization admin; every write
 //! goes through [`Asked::change`], which also is where a dry run is dropped.
 
-#![allow(dead_code, reason = "the endpoints that use all of it follow")]
-
 mod bulk;
 mod discovery;
 pub mod filter;

@@ -160,6 +160,9 @@ pub(super) fn apply(kind: &Kind, sheet: &mut Sheet, operation: &Operation) -> Re
         Some(extension) => below(sheet, extension.id)?,
         None => &mut *sheet,
     };
+    if let Some(given) = &operation.value {
+        says_something(part.unwrap_or(attribute), given)?;
+    }
     let slot = home.remove(attribute.name);
     let chosen = operation.path.filter.as_ref();
     let left = match (operation.verb, &operation.value) {
@@ -172,6 +175,19 @@ pub(super) fn apply(kind: &Kind, sheet: &mut Sheet, operation: &Operation) -> Re
     }
     sheet.retain(|_, value| value.as_object().is_none_or(|fields| !fields.is_empty()));
     Ok(())
+}
+
+/// Refuses an object of which nothing is known or may be changed: what is answered 200 was done.
+fn says_something(attribute: &Attribute, given: &Value) -> Result<()> {
+    let writable = |key: &String| attribute.part(key).is_some_and(|p| p.mutability != Mutability::ReadOnly);
+    let objects = each(given).into_iter().filter_map(Value::as_object);
+    match objects.filter(|fields| !fields.is_empty()).find(|fields| !fields.keys().any(writable)) {
+        Some(fields) if attribute.kind == Type::Complex => {
+            let names: Vec<String> = fields.keys().map(|key| shown(key)).collect();
+            Err(Error::invalid(format!("'{}' has nothing to change named '{}'.", attribute.name, names.join("', '"))))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn set(

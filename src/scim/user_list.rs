@@ -39,7 +39,8 @@ impl Source for Users<'_> {
             "userName" => Key::UserName(value),
             "emails.value" => Key::Email(value),
             "externalId" => Key::ExternalId(value),
-            "displayName" if self.0.dialect == Dialect::Rfc => Key::FullName(value),
+            "displayName" if self.0.dialect == Dialect::Wandb => Key::Label(value),
+            "displayName" => Key::FullName(value),
             "id" => match UserId::from_global(value) {
                 Some(id) => Key::Id(id),
                 None => return Ok(Some(vec![])),

@@ -112,7 +112,10 @@ pub(super) fn read(asked: &Asked, id: &str) -> Result<Answer> {
 /// Makes a person.
 pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<Answer> {
     let projection = projection(asked)?;
-    not_a_service(&body)?;
+    if let Some((user_name, team)) = service(&body)? {
+        let made = asked.change(move |cx, _| provision::create_service(cx, &user_name, &team)).await?;
+        return Ok(made_answer(asked, &projection, &made));
+    }
     let mut wanted = Wanted::of(sheet::read(&schema::USER, &body)?)?;
     let mut new = NewPerson {
         user_name: wanted.user_name.take().ok_or_else(|| Error::invalid("A user needs a 'userName'."))?,
@@ -127,8 +130,12 @@ pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<An
     // Last, so that nothing else is refused to an account that does not work.
     new.changes.extend(wanted.active.filter(|active| !active).map(Change::Active));
     let person = asked.change(move |cx, toll| provision::create(cx, toll, &new)).await?;
+    Ok(made_answer(asked, &projection, &person))
+}
+
+fn made_answer(asked: &Asked, projection: &Projection, person: &Person) -> Answer {
     let location = format!("{}/Users/{}", asked.base, person.user.id.global());
-    Ok(Answer::created(shape(asked, &projection, &person), person.version(), location))
+    Answer::created(shape(asked, projection, person), person.version(), location)
 }
 
 /// Replaces a person. What is not sent is taken away, but what every user has stays as it is: address, status, role and seats;
@@ -177,14 +184,29 @@ pub(super) async fn delete(asked: &Asked, id: &str) -> Result<Answer> {
     Ok(Answer::gone())
 }
 
-/// Service accounts are made where their team is managed.
-fn not_a_service(body: &Map<String, Value>) -> Result<()> {
+/// The name and the team of a service account, where the body asks for one by W&B's `accountType`.
+fn service(body: &Map<String, Value>) -> Result<Option<(String, String)>> {
+    let text = |object: &Map<String, Value>, name: &str| {
+        wire::member(object, name).and_then(Value::as_str).map(str::to_owned).filter(|text| !text.is_empty())
+    };
     match wire::member(body, "accountType") {
-        None => Ok(()),
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("user") => Ok(()),
-        Some(_) => Err(Error::invalid("SCIM makes accounts of people only here.")
-            .hint("Create service accounts in their team, in the console or with the wandb client.")),
+        None => return Ok(None),
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("user") => return Ok(None),
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("service") => {}
+        Some(_) => {
+            return Err(Error::invalid("'accountType' is USER or SERVICE here.")
+                .hint("Service accounts of the whole organization are not offered yet."));
+        }
     }
+    if let Some(name) = ["modelsSeat", "weaveRole"].into_iter().find(|name| wire::member(body, name).is_some()) {
+        return Err(Error::invalid(format!("A service account takes no seat: leave '{name}' out.")));
+    }
+    let user_name = text(body, "userName").ok_or_else(|| Error::invalid("A service account needs a 'userName'."))?;
+    let team = wire::member(body, TEAMS_URN).and_then(Value::as_object).and_then(|teams| text(teams, "defaultTeam"));
+    let team = team.ok_or_else(|| {
+        Error::invalid(format!("A service account needs its team: '{TEAMS_URN}': {{\"defaultTeam\": \"…\"}}."))
+    })?;
+    Ok(Some((user_name, team)))
 }
 
 /// The teams that W&B's extension names.
@@ -205,6 +227,8 @@ fn patched(before: &Person, operations: &[Operation]) -> Result<Vec<Change>> {
         let attr = &operation.path.attr;
         if attr.is("teamRoles") && attr.urn.is_none_or(|urn| urn == WANDB_URN) {
             team_roles(operation, &mut roles)?;
+        } else if attr.is("emails") && operation.value == Some(Value::Bool(false)) {
+            return Err(Error::invalid("A user's one address is always the primary one."));
         } else if !repeats_id(before, operation) {
             sheet::apply(&schema::USER, &mut sheet, operation)?;
         }
@@ -248,6 +272,9 @@ fn team_roles(operation: &Operation, roles: &mut Vec<(String, String)>) -> Resul
             return Err(Error::invalid(format!("The team '{}' gets two roles at once.", shown(&team))));
         }
         roles.push((team, role));
+        if roles.len() > TEAMS_MAX {
+            return Err(Error::invalid(format!("One request changes the roles in at most {TEAMS_MAX} teams.")));
+        }
     }
     Ok(())
 }

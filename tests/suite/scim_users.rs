@@ -166,16 +166,8 @@ fn f236_f251_f252_f284_one_resource_in_two_dialects() {
         refused(&set(admin, unknown, "active", json!(false)), 404, None);
         refused(&delete(admin, unknown), 404, None);
     }
-    // A service account is no person.
-    let service = admin.members(TEAM).into_iter().find(|m| m["accountType"] == "SERVICE").unwrap();
-    refused(&delete(admin, &service_id(admin, &service)), 404, None);
     refused(&admin.get("/scim/v2/Nothing"), 404, None);
     refused(&send(admin, "PATCH", "/scim/Users", &json!({})), 405, None);
-}
-
-fn service_id(admin: &Client, member: &Value) -> String {
-    let query = "query($u: String!) { user(userName: $u) { id } }";
-    admin.data(query, json!({"u": member["username"]}))["user"]["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -245,6 +237,8 @@ fn f239_f240_f253_people_are_made() {
         json!({"userName": "new", "emails": email, "modelsSeat": "half"}),
         json!({"userName": "new", "emails": email, "externalId": "x".repeat(255)}),
         json!({"userName": "new", "emails": email, "accountType": "SERVICE"}),
+        json!({"userName": "new", "emails": email, "accountType": "ORG_SERVICE"}),
+        json!({"userName": "new", "emails": email, "accountType": 1}),
         json!({"userName": "new", "emails": email, WANDB: "admin"}),
         json!({"userName": "new", "emails": email, "urn:ietf:params:scim:schemas:extension:teams:2.0:User": {"teams": ["nothing"]}}),
         json!({"userName": "new", "emails": email, "phoneNumbers": (0..33).map(|n| json!({"value": n.to_string()})).collect::<Vec<_>>()}),
@@ -310,6 +304,7 @@ fn f237_f238_lists_and_look_ups() {
         assert_eq!(find(filter), [jo.as_str()], "{filter}");
     }
     for filter in [
+        "displayName eq \"mia\"",
         // The username behind it is not how the directory knows the person.
         "userName eq \"jo\"",
         "userName eq \"nobody\"",
@@ -321,6 +316,8 @@ fn f237_f238_lists_and_look_ups() {
     ] {
         assert!(find(filter).is_empty(), "{filter}");
     }
+    let by_label = admin.get("/scim/Users?filter=displayName%20eq%20%22MIA%22").is(200).json();
+    assert_eq!(by_label["Resources"][0]["displayName"], "mia", "W&B's dialect shows a name always, and finds it");
     assert_eq!(find("active eq false"), [world.deactivated.id.as_str()]);
     assert_eq!(find(&format!("id eq \"{}\"", world.member.id)), [world.member.id.as_str()]);
     assert_eq!(find("userName eq \"mia\""), [world.member.id.as_str()], "people whom no directory wrote to, too");
@@ -476,6 +473,10 @@ fn f245_operations_mean_what_the_rfc_says() {
         (json!({"op": "replace", "path": "emails", "value": [{"value": "nothing"}]}), "invalidValue"),
         (json!({"op": "add", "path": "emails", "value": [{"value": "second@example.com"}]}), "invalidValue"),
         (json!({"op": "replace", "path": "userName", "value": ""}), "invalidValue"),
+        (json!({"op": "add", "path": "emails.primary", "value": false}), "invalidValue"),
+        (json!({"op": "add", "path": "name", "value": {"nothing": "x"}}), "invalidValue"),
+        (json!({"op": "add", "path": "phoneNumbers", "value": [{"value": "9"}, {"number": "9"}]}), "invalidValue"),
+        (json!({"op": "add", "path": format!("{ENTERPRISE}:manager"), "value": {"displayName": "x"}}), "invalidValue"),
         (json!({"op": "replace", "path": "id", "value": "x"}), "mutability"),
         (json!({"op": "replace", "path": "meta.created", "value": "2020-01-01T00:00:00Z"}), "mutability"),
         (json!({"op": "add", "path": "groups", "value": [{"value": "x"}]}), "mutability"),
@@ -864,4 +865,41 @@ fn each_fact_has_its_event_with_who_and_why() {
         .collect();
     let expected = ["user:permanently_delete", "user:deactivate", "user:update_role", "user:update", "user:create"];
     assert_eq!(actions, expected, "{log}");
+}
+
+/// W&B's later document: service accounts come by `accountType`, are no users of lists, and are not changed here.
+#[test]
+fn a_service_account_is_made_in_its_team_and_changed_there() {
+    let world = World::new();
+    let admin = &world.admin.client;
+    let extension = "urn:ietf:params:scim:schemas:extension:teams:2.0:User";
+    let body = |more: Value| {
+        let mut body = json!({"userName": "CI bot", "accountType": "SERVICE", extension: {"defaultTeam": "ACME"}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for wrong in [json!({"modelsSeat": "full"}), json!({extension: {}}), json!({extension: {"defaultTeam": "nothing"}})]
+    {
+        refused(&send(admin, "POST", "/scim/Users", &body(wrong)), 400, Some("invalidValue"));
+    }
+    let made = send(admin, "POST", "/scim/Users", &body(json!({}))).is(201).json();
+    assert_eq!((&made["userName"], &made["accountType"]), (&json!("CI bot"), &json!("SERVICE")));
+    assert_eq!(made["teamRoles"], json!([{"teamName": TEAM, "roleName": "service"}]));
+    assert_eq!(get(admin, &id(&made)), made);
+    let listed = world.team_admin.client.members(TEAM);
+    assert!(listed.iter().any(|m| m["accountType"] == "SERVICE" && m["name"] == "CI bot"), "{listed:?}");
+    assert_eq!(admin.get("/scim/Users").json()["totalResults"], 6, "no user of lists");
+    for operation in
+        [json!({"op": "replace", "value": {"active": false}}), json!({"op": "add", "path": "title", "value": "T"})]
+    {
+        refused(&patch(admin, &id(&made), json!([operation])), 400, Some("mutability"));
+    }
+    refused(
+        &send(admin, "PUT", &format!("/scim/Users/{}", id(&made)), &json!({"userName": "x"})),
+        400,
+        Some("mutability"),
+    );
+    refused(&send(admin, "POST", "/scim/Users", &body(json!({"userName": "ci BOT"}))), 409, Some("uniqueness"));
+    delete(admin, &id(&made)).is(204);
+    refused(&admin.get(&format!("/scim/Users/{}", id(&made))), 404, None);
 }
