@@ -10,6 +10,7 @@ use crate::crypto::signing::SigningKey;
 use crate::crypto::{Random, Sealer};
 use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
+use crate::model::HoldId;
 use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
 use crate::model::session::Session;
 use crate::model::team::HOME;
@@ -17,6 +18,7 @@ use crate::model::user::{Status, User};
 use crate::ops::credentials::FreshKey;
 use crate::ops::denials::Denials;
 use crate::ops::passwords::{Hasher, PASSWORD_MAX};
+use crate::ops::requests::Requests;
 use crate::ops::runs::tickets::{Ticket, Way};
 use crate::ops::sessions::FreshSession;
 use crate::ops::throttle::Throttle;
@@ -25,7 +27,7 @@ use crate::ops::uses::Uses;
 use crate::ops::what_if::{Preview, Scope};
 use crate::ops::{self, Acting, Asking, Caller, Cx, Env};
 use crate::policy::{Actor, Credential, Process, Subject};
-use crate::store::{Read, Store, schema};
+use crate::store::{Range, Read, Store, schema};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -55,6 +57,8 @@ pub struct App {
     throttle: Throttle,
     denials: Denials,
     uses: Uses,
+    /// What provisioning clients asked of late.
+    pub requests: Requests,
     reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
     ticket_key: [u8; 32],
 }
@@ -101,6 +105,9 @@ impl App {
 /// How long the key of a service account just made can be shown to its maker.
 const REVEAL: Millis = MINUTE;
 
+/// How many approved losses share a commit.
+const AT_ONCE: usize = 64;
+
 impl App {
     /// Starts the instance: makes the first organization in an empty store, reads the saved settings.
     pub fn start(parts: Parts) -> Result<App> {
@@ -126,6 +133,7 @@ impl App {
             throttle: Throttle::default(),
             denials: Denials::default(),
             uses: Uses::default(),
+            requests: Requests::default(),
             reveals: Mutex::default(),
             ticket_key,
         })
@@ -188,18 +196,25 @@ impl App {
         f: impl Fn(&mut Acting) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (env, who, refused) = (self.env(), who.clone(), Arc::new(Mutex::new(None)));
-        let refusal = Arc::clone(&refused);
+        let (refusal, due) = (Arc::clone(&refused), Arc::new(Mutex::new(None)));
+        let (now, after) = (env.now, Arc::clone(&due));
         let outcome = self
             .store
             .write(move |tx| {
                 let mut cx = Cx::new(tx, &who, &env);
                 let outcome = f(&mut cx);
                 *refusal.lock() = if outcome.is_err() { cx.take_refusal() } else { None };
+                *after.lock() = if outcome.is_err() { cx.aftermath.take() } else { None };
                 outcome
             })
             .await;
         let noted = refused.lock().take();
         self.note(noted);
+        let due = due.lock().take();
+        if let Some(due) = due {
+            // Before the answer: who is told that a change is held back finds it held back.
+            self.store.write(move |tx| ops::keep_aftermath(tx, &due, now)).await?;
+        }
         outcome
     }
 
@@ -214,7 +229,10 @@ impl App {
         let keep = Arc::clone(&found);
         let dropped = self
             .act(who, move |cx| {
-                let would = f(cx)?;
+                let would = f(cx);
+                // Nothing was really wanted, so nothing waits for a decision.
+                cx.aftermath = None;
+                let would = would?;
                 cx.take_refusal();
                 *keep.lock() = Some(would);
                 Err::<(), _>(Error::internal("a rehearsal is always dropped"))
@@ -239,8 +257,37 @@ impl App {
         self.rehearse(who, move |cx| ops::what_if::compare(cx, scope, &change)).await
     }
 
+    /// Approves what the fuse holds back and carries it out, each loss by itself: one that cannot be done says why and stops no
+    /// other. Gives how many were done and how many were not.
+    pub async fn approve_held(&self, who: &Caller, id: HoldId, seen: Millis) -> Result<(usize, usize)> {
+        self.act(who, move |cx| ops::fuse::decide(cx, id, true, seen).map(drop)).await?;
+        let (mut done, mut left, mut cursor) = (0, 0, None);
+        loop {
+            let range = Range::all().after(cursor.take()).limit(AT_ONCE);
+            let page = self.ask(who, |cx| ops::fuse::losses(cx, id, range))?;
+            let each = page.items.into_iter().map(|held| async move {
+                let (tried, noted) = (held.clone(), held);
+                match self.act(who, move |cx| ops::fuse::carry_out(cx, &tried)).await {
+                    Ok(()) => Ok(true),
+                    Err(why) => {
+                        let why = why.detail().to_owned();
+                        self.act(who, move |cx| ops::fuse::trouble(cx, &noted, &why)).await.map(|()| false)
+                    }
+                }
+            });
+            for outcome in futures_util::future::join_all(each).await {
+                if outcome? { done += 1 } else { left += 1 }
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok((done, left)),
+            }
+        }
+    }
+
     /// Waits until everything noted so far is in the store; asked before the audit log is read.
     pub async fn settle(&self) -> Result<()> {
+        self.requests.flush(&self.store);
         self.store.write(|_| Ok(())).await
     }
 
@@ -497,6 +544,7 @@ impl App {
         let now = self.clock.now();
         self.denials.flush(&self.store, now, false);
         self.uses.flush(&self.store);
+        self.requests.flush(&self.store);
         self.store.submit(move |tx| ops::sessions::sweep(tx, now).map(drop));
     }
 
@@ -504,6 +552,7 @@ impl App {
     pub fn stop(&self) {
         self.denials.flush(&self.store, self.clock.now(), true);
         self.uses.flush(&self.store);
+        self.requests.flush(&self.store);
         self.store.shutdown();
     }
 }

@@ -66,6 +66,9 @@ codes! {
     Unauthenticated     "UNAUTHENTICATED"      Unauthenticated "The credential is missing, unknown, expired or revoked.";
     SignInFailed        "SIGN_IN_FAILED"       Unauthenticated "User name and password do not fit together.";
     Denied              "DENIED"               Denied          "The access rules refuse it; the message names the rule.";
+    SyncHeld            "SYNC_HELD"            Denied          "The change takes something from too many accounts at once and waits for an administrator.";
+    AdoptionPending     "ADOPTION_PENDING"     Denied          "The account is a local one; an administrator must hand it over first.";
+    NotManaged          "NOT_MANAGED"          Denied          "It is managed by somebody else.";
     CsrfRefused         "CSRF_REFUSED"         Denied          "The form was not sent by a page of this server.";
     SetupRequired       "SETUP_REQUIRED"       Denied          "There is no user yet; the setup link or the shell makes the first.";
     SetupVoid           "SETUP_VOID"           Denied          "The setup link is used, expired or void.";

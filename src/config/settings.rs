@@ -121,6 +121,13 @@ pub const RUN_FILES_LIMIT: &str = "runs.files_limit";
 /// `runs.project_limit`.
 pub const RUN_PROJECT_LIMIT: &str = "runs.project_limit";
 
+/// `provisioning.fuse_accounts`.
+pub const FUSE_ACCOUNTS: &str = "provisioning.fuse_accounts";
+/// `provisioning.fuse_percent`.
+pub const FUSE_PERCENT: &str = "provisioning.fuse_percent";
+/// `provisioning.fuse_window`.
+pub const FUSE_WINDOW: &str = "provisioning.fuse_window";
+
 /// `personal_entities.disabled`.
 pub const PERSONAL_ENTITIES_DISABLED: &str = "personal_entities.disabled";
 /// `teams.admin_access_disabled`.
@@ -247,6 +254,33 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How much the runs of one project may have in all, files included.",
         caution: "",
     },
+    Setting {
+        key: FUSE_ACCOUNTS,
+        env: &["BAILIWICK_PROVISIONING_FUSE_ACCOUNTS"],
+        kind: Kind::Count,
+        default: "20",
+        secret: false,
+        doc: "How many accounts a directory may deactivate, delete or take out of teams within the window before the rest is held back for approval, if they are also above the share.",
+        caution: "",
+    },
+    Setting {
+        key: FUSE_PERCENT,
+        env: &["BAILIWICK_PROVISIONING_FUSE_PERCENT"],
+        kind: Kind::Count,
+        default: "10",
+        secret: false,
+        doc: "Which share of all people, in percent, that number must be above as well. 100 never holds anything back.",
+        caution: "A directory that fails, or falls into wrong hands, can then lock everybody else out at once.",
+    },
+    Setting {
+        key: FUSE_WINDOW,
+        env: &["BAILIWICK_PROVISIONING_FUSE_WINDOW"],
+        kind: Kind::Span,
+        default: "1h",
+        secret: false,
+        doc: "How far back those accounts are counted.",
+        caution: "",
+    },
 ];
 
 /// A setting's value, parsed.
@@ -281,6 +315,17 @@ pub struct RunLimits {
     pub files: u64,
     /// Bytes of all runs of a project.
     pub project: u64,
+}
+
+/// The bounds on what a directory takes from people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FuseBounds {
+    /// Accounts that may lose something.
+    pub accounts: u64,
+    /// Share of all people, in percent.
+    pub percent: u64,
+    /// Within how long.
+    pub window: Millis,
 }
 
 /// Where the value in force comes from.
@@ -337,6 +382,7 @@ pub struct Settings {
     admin_team_access_disabled: bool,
     scim_delete_deactivates: bool,
     runs: RunLimits,
+    fuse: FuseBounds,
 }
 
 impl Settings {
@@ -371,6 +417,14 @@ impl Settings {
             files: number(RUN_FILES_LIMIT)?,
             project: number(RUN_PROJECT_LIMIT)?,
         };
+        let fuse = FuseBounds {
+            accounts: number(FUSE_ACCOUNTS)?,
+            percent: number(FUSE_PERCENT)?,
+            window: match find(FUSE_WINDOW) {
+                Some(Value::Span(span)) => span,
+                _ => return Err(wrong(FUSE_WINDOW)),
+            },
+        };
         Ok(Settings {
             session_length,
             members_may_create_teams: flag(MEMBERS_MAY_CREATE_TEAMS)?,
@@ -378,6 +432,7 @@ impl Settings {
             admin_team_access_disabled: flag(ADMIN_TEAM_ACCESS_DISABLED)?,
             scim_delete_deactivates: find(SCIM_DELETE_MODE) == Some(Value::Word("deactivate")),
             runs,
+            fuse,
             resolved,
         })
     }
@@ -410,6 +465,11 @@ impl Settings {
     /// The bounds on runs.
     pub fn runs(&self) -> &RunLimits {
         &self.runs
+    }
+
+    /// The bounds on what a directory takes from people.
+    pub fn fuse(&self) -> FuseBounds {
+        self.fuse
     }
 
     /// Whether members who are not admins may create teams.

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::model::audit::{Event, Outcome};
 use crate::ops::audit;
 use crate::ops::{self, Asking};
+use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Days of the activity chart.
@@ -68,6 +69,19 @@ fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<A
         let action = Link { label: label.to_owned(), href: href.to_owned() };
         out.push(Attention { tone, icon, title: title.to_owned(), text, action });
     };
+    let held: usize = ops::fuse::waiting_count(cx, 100_000)?;
+    if held > 0 {
+        let text = format!(
+            "A directory wanted to take something from too many accounts at once. {} wait for your word; nothing was applied.",
+            thousands(held)
+        );
+        say("danger", "pause", "Changes are held back", text, "Decide", super::provisioning::HOME);
+    }
+    let wanted = ops::connections::wishes(cx, Range::all().limit(50))?.items.len();
+    if wanted > 0 {
+        let text = format!("{wanted} local accounts are wanted by an identity provider. You hand them over, or not.");
+        say("", "path", "Accounts to hand over", text, "Look at them", super::provisioning::HOME);
+    }
     if ops::users::admins(cx)? == 1 {
         say(
             "warn",

@@ -16,6 +16,7 @@ mod project;
 mod project_access;
 mod project_change;
 mod projects;
+mod provisioning;
 mod review;
 mod roles;
 mod run;
@@ -50,6 +51,11 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/settings").get(home::settings))
         .service(page("/console/settings/organization").post(organization::save))
         .service(page("/console/organization").get(organization::show))
+        .service(page("/console/provisioning").get(provisioning::show).post(provisioning::create))
+        .service(page("/console/provisioning/adoption").post(provisioning::adoption))
+        .service(page("/console/provisioning/team").post(provisioning::team))
+        .service(page("/console/provisioning/connections/{id}/{what}").post(provisioning::connection))
+        .service(page("/console/provisioning/held/{id}/{what}").post(provisioning::held))
         .service(page("/console/roles").get(roles::list))
         .service(page("/console/roles/new").get(roles::new).post(roles::create))
         .service(page("/console/roles/permissions").get(roles::permissions))

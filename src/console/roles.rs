@@ -44,6 +44,7 @@ pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
     let all = [
         ("Settings", "/console/settings", true),
         ("Organization", "/console/organization", true),
+        ("Provisioning", super::provisioning::HOME, true),
         ("Custom roles", HOME, false),
         ("Permissions", "/console/roles/permissions", false),
     ];

@@ -287,7 +287,10 @@ fn sentence(e: &Event) -> Vec<Part> {
                 words.push(plain(" to "));
             }
             words.push(target);
-            words.push(plain(&format!(" as {}", to("role"))));
+            // Many at once have no role in common to name.
+            if !to("role").is_empty() {
+                words.push(plain(&format!(" as {}", to("role"))));
+            }
         }
         "team:uninvite" => {
             let member = from("member");

@@ -20,6 +20,8 @@ pub enum KeyScope {
     Full,
     /// Reading only.
     ReadOnly,
+    /// Provisioning: the key of a connection, which acts on people, teams and roles and on nothing else.
+    Provisioning,
 }
 
 impl KeyScope {
@@ -28,6 +30,7 @@ impl KeyScope {
         match self {
             KeyScope::Full => "full",
             KeyScope::ReadOnly => "read-only",
+            KeyScope::Provisioning => "provisioning",
         }
     }
 }

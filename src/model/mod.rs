@@ -6,6 +6,7 @@ pub mod credential;
 pub mod name;
 pub mod profile;
 pub mod project;
+pub mod provisioning;
 pub mod role;
 pub mod run;
 pub mod session;
@@ -55,6 +56,7 @@ ids! {
     InviteId "Invite" "A pending invitation to a team.";
     RunId "Run" "A run, inside a project.";
     RoleId "Role" "A custom role of an organization.";
+    HoldId "Hold" "Changes of a directory that are held back together.";
 }
 
 /// What owns projects and stands first in a path: a team, or a person's own namespace.

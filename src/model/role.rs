@@ -270,6 +270,8 @@ actions! {
     SettingRead             "setting:read"              Org     reads  [Admin] [] "See settings and where their values come from.";
     SettingUpdate           "setting:update"            Org     writes [Admin] [] "Change settings.";
     DecisionEvaluate        "decision:evaluate"         Org     reads  [Admin] [] "Ask for the decision about somebody else.";
+    ProvisioningRead        "provisioning:read"         Org     reads  [Admin] [] "See the connections of identity providers, their last requests and what is held back.";
+    ProvisioningUpdate      "provisioning:update"       Org     writes [Admin] [] "Make connections of identity providers, and decide what they may do.";
     UserRead                "user:read"                 User    reads  [Admin] [] "See a user's record.";
     UserUpdate              "user:update"               User    writes [Admin] [] "Change a user's names.";
     UserUpdateEmail         "user:update_email"         User    writes [Admin] [] "Change a user's address, by which invitations find people.";
@@ -377,6 +379,36 @@ impl Action {
                 | Action::ApiKeyRead
                 | Action::ApiKeyCreate
                 | Action::ApiKeyDelete
+        )
+    }
+
+    /// Whether a provisioning connection holds it: people, teams, members and roles, and nothing that gives a way in.
+    pub fn is_for_provisioning(self) -> bool {
+        matches!(
+            self,
+            Action::OrganizationRead
+                | Action::UserList
+                | Action::UserCreate
+                | Action::UserRead
+                | Action::UserUpdate
+                | Action::UserUpdateEmail
+                | Action::UserUpdateRole
+                | Action::UserUpdateSeat
+                | Action::UserDeactivate
+                | Action::UserReactivate
+                | Action::UserDelete
+                | Action::RoleRead
+                | Action::RoleCreate
+                | Action::RoleUpdate
+                | Action::RoleDelete
+                | Action::TeamList
+                | Action::TeamCreate
+                | Action::TeamRead
+                | Action::TeamUpdate
+                | Action::TeamDelete
+                | Action::TeamInviteUser
+                | Action::TeamUninvite
+                | Action::TeamUpdateMember
         )
     }
 

@@ -39,6 +39,8 @@ pub enum UserKind {
         /// The team it belongs to.
         team: TeamId,
     },
+    /// The account that a provisioning connection acts as.
+    Connection,
 }
 
 /// An e-mail address of a user.
@@ -129,7 +131,7 @@ impl User {
 
     /// Whether it is a machine.
     pub fn is_service(&self) -> bool {
-        matches!(self.kind, UserKind::Service { .. })
+        self.kind != UserKind::Person
     }
 
     /// Whether it is an active person with the admin role in `org`: one that keeps the organization governable.

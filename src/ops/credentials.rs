@@ -70,7 +70,7 @@ pub fn issue(cx: &mut Acting, owner: &str, new: &NewKey, fresh: &FreshKey) -> Re
     store(cx, grant, &user, new, fresh)
 }
 
-fn store(cx: &mut Acting, grant: Grant, user: &User, new: &NewKey, fresh: &FreshKey) -> Result<ApiKey> {
+pub(super) fn store(cx: &mut Acting, grant: Grant, user: &User, new: &NewKey, fresh: &FreshKey) -> Result<ApiKey> {
     let key_name = name::check_text("key name", &new.name, name::TEXT_MAX)?;
     if new.expires_at.is_some_and(|end| end <= cx.now()) {
         return Err(Error::invalid("The key would have expired already. Choose a later end."));

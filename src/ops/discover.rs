@@ -156,7 +156,7 @@ pub fn subjects<V: Read>(cx: &Cx<V>, action: Action, kind: Kind, id: &str, page:
             itself = Some(id);
             team = view.get(&schema::USERS, &id)?.and_then(|u| match u.kind {
                 UserKind::Service { team } => Some(team),
-                UserKind::Person => None,
+                UserKind::Person | UserKind::Connection => None,
             });
         }
         // Runs have no name in a question.

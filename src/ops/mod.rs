@@ -11,11 +11,13 @@
 pub mod admit;
 pub mod audit;
 pub mod bootstrap;
+pub mod connections;
 pub mod credentials;
 pub mod denials;
 pub mod discover;
 pub mod evaluate;
 pub mod explain;
+pub mod fuse;
 pub mod lookup;
 pub mod passwords;
 pub mod project_members;
@@ -23,6 +25,7 @@ pub mod projects;
 pub mod provision;
 pub mod provision_teams;
 pub mod reach;
+pub mod requests;
 pub mod roles;
 mod roster;
 pub mod runs;
@@ -98,6 +101,17 @@ pub struct Cx<'a, V> {
     asker: OnceCell<Option<Arc<User>>>,
     refusal: RefCell<Option<Event>>,
     events: Cell<u32>,
+    /// What is due once the transaction is dropped.
+    pub(crate) aftermath: Option<Aftermath>,
+}
+
+/// What a refused change leaves behind for people to decide on; [`crate::app::App::act`] keeps it.
+#[derive(Clone, Debug)]
+pub(crate) enum Aftermath {
+    /// The fuse stopped it.
+    Stopped(fuse::Stopped),
+    /// A connection wants a local account.
+    Wanted(crate::model::provisioning::Adoption),
 }
 
 /// A positive decision about one action on one resource: the only thing that can write. It keeps the facts, so that the
@@ -112,7 +126,15 @@ pub struct Grant {
 impl<'a, V: Read> Cx<'a, V> {
     /// A context over `view`.
     pub fn new(view: V, caller: &'a Caller, env: &'a Env) -> Self {
-        Cx { view, caller, env, asker: OnceCell::new(), refusal: RefCell::new(None), events: Cell::new(0) }
+        Cx {
+            view,
+            caller,
+            env,
+            asker: OnceCell::new(),
+            refusal: RefCell::new(None),
+            events: Cell::new(0),
+            aftermath: None,
+        }
     }
 
     /// The same where the asker's row, as `view` has it, was just read.
@@ -291,7 +313,22 @@ impl<'a, V: Read> Cx<'a, V> {
     }
 }
 
+/// Keeps what a refused change left behind.
+pub(crate) fn keep_aftermath(tx: &mut Tx, due: &Aftermath, now: Millis) -> Result<()> {
+    match due {
+        Aftermath::Stopped(stopped) => fuse::hold(tx, stopped, now),
+        Aftermath::Wanted(adoption) => connections::want(tx, adoption),
+    }
+}
+
 impl Acting<'_> {
+    /// Notes a refusal that is not the policy's, with its rule, for the audit log.
+    pub(crate) fn refuse_by(&self, org: OrgId, action: Action, target: Named, rule: &str, text: &str) -> Result<()> {
+        let chain = vec![Reason { rule: rule.to_owned(), text: text.to_owned() }];
+        *self.refusal.borrow_mut() = Some(self.event(org, action.as_str(), target, vec![], chain, Outcome::Denied)?);
+        Ok(())
+    }
+
     /// Writes a row under a grant.
     pub(crate) fn put<R: Record>(&mut self, _grant: &Grant, table: &Table<R>, value: &R) -> Result<()> {
         self.asker.take();

@@ -12,9 +12,10 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::model::audit::Change as Field;
 use crate::model::name;
 use crate::model::profile::Profile;
+use crate::model::provisioning::Loss;
 use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::user::{Status, User};
-use crate::model::{OrgId, TeamId, UserId};
+use crate::model::{Entity, OrgId, TeamId, UserId};
 use crate::policy::{Held, Resource};
 use crate::store::{Cursor, Range, Read, schema};
 use serde_json::{Map, Value};
@@ -25,10 +26,21 @@ const DETAILS_MAX: usize = 16 * 1024;
 /// What a change takes from people.
 #[derive(Debug, Default)]
 pub struct Toll {
-    /// Who was deactivated or deleted.
+    /// Who was deactivated.
     pub deactivated: Vec<UserId>,
+    /// Who was deleted.
+    pub deleted: Vec<UserId>,
     /// Who was taken out of which team.
     pub removed: Vec<(TeamId, UserId)>,
+}
+
+impl Toll {
+    fn losses(&self) -> Vec<Loss> {
+        let deactivated = self.deactivated.iter().map(|id| Loss::Deactivate(*id));
+        let deleted = self.deleted.iter().map(|id| Loss::Delete(*id));
+        let removed = self.removed.iter().map(|(team, id)| Loss::Leave(*team, *id));
+        deactivated.chain(deleted).chain(removed).collect()
+    }
 }
 
 /// The one door for changes by provisioning: runs `change` and holds what it took from people against the bounds of a sync.
@@ -36,6 +48,7 @@ pub fn apply<T>(cx: &mut Acting, change: impl FnOnce(&mut Acting, &mut Toll) -> 
     enter(cx)?;
     let mut toll = Toll::default();
     let done = change(cx, &mut toll)?;
+    super::fuse::weigh(cx, &toll.losses())?;
     Ok(done)
 }
 
@@ -374,6 +387,7 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Perso
         profile.user = user.id;
         keep(cx, grant, None, &profile)
     })?;
+    super::connections::made(cx, Entity::Person(user.id))?;
     for change in &new.changes {
         one(cx, toll, user.id, change)?;
     }
@@ -420,6 +434,7 @@ pub fn change(
     if changes.is_empty() {
         return Ok(before);
     }
+    super::connections::touch(cx, Entity::Person(id))?;
     for change in &changes {
         one(cx, toll, id, change)?;
     }
@@ -508,12 +523,11 @@ fn in_value<T>(outcome: Result<T>) -> Result<T> {
 pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Condition) -> Result<()> {
     let person = person(cx, id)?;
     condition.check(&person.version())?;
+    super::connections::touch(cx, Entity::Person(id))?;
     if cx.settings().scim_delete_deactivates() {
         return one(cx, toll, id, &Change::Active(false));
     }
-    if person.user.status == Status::Active {
-        toll.deactivated.push(id);
-    }
+    toll.deleted.push(id);
     users::delete_at_once(cx, person.user)
 }
 
@@ -543,9 +557,11 @@ fn keep(cx: &mut Acting, grant: &Grant, before: Option<&Profile>, profile: &Prof
     let mut names: Vec<&String> = old.details.keys().chain(profile.details.keys()).collect();
     names.sort_unstable();
     names.dedup();
-    let details = names
-        .into_iter()
-        .map(|n| changed(n, in_words(old.details.get(n)).as_deref(), in_words(profile.details.get(n)).as_deref()));
+    // Compared whole: what differs only behind the cut has changed too, and needs its event.
+    let details = names.into_iter().map(|n| {
+        let (from, to) = (old.details.get(n), profile.details.get(n));
+        (from != to).then(|| Field { field: n.clone(), from: in_words(from), to: in_words(to) })
+    });
     let changes = [
         changed("user name", old.user_name.as_deref(), profile.user_name.as_deref()),
         changed("external id", old.external_id.as_deref(), profile.external_id.as_deref()),

@@ -233,6 +233,7 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewGroup) -> Result<Group>
         cx.put(grant, &schema::TEAM_PROFILES, &profile)?;
         Ok(differences(None, &profile))
     })?;
+    super::connections::made(cx, Entity::Team(team.id))?;
     change(cx, toll, team.id, &Condition::default(), &[Change::Add(new.members.clone())])
 }
 
@@ -250,6 +251,7 @@ pub fn change(
 ) -> Result<Group> {
     let before = group(cx, id)?;
     condition.check(&before.version())?;
+    super::connections::touch(cx, Entity::Team(id))?;
     for change in changes {
         match change {
             Change::DisplayName(text) => {
@@ -294,6 +296,7 @@ pub fn change(
 pub fn remove(cx: &mut Acting, toll: &mut Toll, id: TeamId, condition: &Condition) -> Result<()> {
     let group = group(cx, id)?;
     condition.check(&group.version())?;
+    super::connections::touch(cx, Entity::Team(id))?;
     if !group.profile.is_made_by_directory {
         return Err(Error::new(Code::AlreadyDone, format!("Team {} was not made by provisioning.", group.team.name))
             .hint("Delete it in the console."));

@@ -185,6 +185,7 @@ pub fn invite(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<Invi
         _ => Action::TeamInviteUser,
     };
     let _may = or_absent(cx.allow(action, on(&team)), "team", typed)?;
+    super::connections::local_only(cx, team.id)?;
     let role = roles::by_name(cx.view(), team.org, role)?;
     let given = Held::load(cx.view(), role)?;
     let grant = cx.allow_giving(action, on(&team), &given)?;
@@ -303,6 +304,16 @@ pub fn set_role(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<He
 /// Takes somebody out of a team, with their invitations to its restricted projects; their work stays. A service account of
 /// the team is deleted by this, since it exists for the team only.
 pub fn remove_member(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
+    let kept = must_exist(cx.view(), team)?;
+    let _may = or_absent(cx.allow(Action::TeamUninvite, on(&kept)), "team", team)?;
+    if !member(cx.view(), &kept, who)?.0.is_service() {
+        super::connections::local_only(cx, kept.id)?;
+    }
+    take_out(cx, team, who)
+}
+
+/// [`remove_member`] whoever keeps the members of the team.
+pub(super) fn take_out(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
     let _may = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;

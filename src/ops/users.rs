@@ -312,6 +312,10 @@ pub fn set_password(cx: &mut Acting, typed: &str, hash: &str, keep_session: Opti
 pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
     let user = must_exist(cx.view(), typed)?;
     let grant = or_absent(cx.allow(Action::UserDelete, Resource::User(user.id)), "user", typed)?;
+    if user.kind == UserKind::Connection {
+        return Err(Error::invalid("This account belongs to a provisioning connection.")
+            .hint("Remove the connection on the page Provisioning."));
+    }
     let own: Listed<Project> = cx
         .view()
         .list_by(&schema::PROJECT_BY_NAME, Range::all().under(&(Entity::Person(user.id).number(),)).limit(1))?;

@@ -19,6 +19,8 @@ pub enum Step {
     Anonymous,
     /// The credential is for reading only and the action writes.
     CredentialReadsOnly,
+    /// The credential is a connection's, for provisioning and nothing else.
+    CredentialProvisionsOnly,
     /// The subject's status.
     Status(Status),
     /// The subject's organization role where the resource is.
@@ -197,6 +199,7 @@ impl Decision {
         Some(match self.chain.last()? {
             Step::Anonymous => "Sign in, or send an API key.",
             Step::CredentialReadsOnly => "Use a key with full scope.",
+            Step::CredentialProvisionsOnly => "Use the key of a person or a service account.",
             Step::Status(_) => "Ask an organization admin to reactivate the account.",
             Step::OrgRoleLacks(_) => "Ask an organization admin.",
             Step::NotMember if facts.who.org_role() == Some(OrgRole::Admin) => {
@@ -228,7 +231,7 @@ impl Step {
         match self {
             Step::ProcessMay(_) | Step::ProcessMayNot(_) => "process",
             Step::Anonymous => "authentication",
-            Step::CredentialReadsOnly => "credential_scope",
+            Step::CredentialReadsOnly | Step::CredentialProvisionsOnly => "credential_scope",
             Step::Status(_) => "status",
             Step::OrgRole(_) | Step::NotInOrg => "organization_membership",
             Step::Oneself | Step::OnlyOneself => "oneself",
@@ -267,6 +270,7 @@ impl Step {
             }
             Step::Anonymous => format!("Nobody is signed in, and {action} needs somebody."),
             Step::CredentialReadsOnly => format!("The API key is read-only, and {action} changes something."),
+            Step::CredentialProvisionsOnly => format!("The key is for provisioning, and {action} is not part of that."),
             Step::Status(status) => format!("{who} is {}.", status.as_str()),
             Step::OrgRole(role) => format!("{who} has the organization role {}.", role.as_str()),
             Step::NotInOrg => format!("{who} does not belong to the organization."),

@@ -292,7 +292,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             };
             let service_role = match user.kind {
                 UserKind::Service { team } => role_in(team)?,
-                UserKind::Person => None,
+                UserKind::Person | UserKind::Connection => None,
             };
             let home = |u: &User| u.orgs.first().map(|m| m.org);
             let shared = asker.and_then(|a| user.orgs.iter().map(|m| m.org).find(|org| a.org_role(*org).is_some()));

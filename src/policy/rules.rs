@@ -31,6 +31,7 @@ pub fn decide_giving(facts: &Facts, action: Action, given: &Held) -> Decision {
     let mut decision = decide(facts, action);
     let free = match &facts.who {
         Who::Process(_) => true,
+        Who::User { scope: KeyScope::Provisioning, org_role, .. } => *org_role == Some(OrgRole::Admin),
         who => who.org_role() == Some(OrgRole::Admin) && !who.is_service(),
     };
     if decision.allowed && !free {
@@ -78,6 +79,8 @@ struct Known {
     id: UserId,
     org_role: OrgRole,
     is_service: bool,
+    /// Whether the credential is that of a provisioning connection.
+    provisions: bool,
     models: Seat,
     weave: Seat,
 }
@@ -125,7 +128,14 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
                 return Hide;
             };
             chain.push(Step::OrgRole(org_role));
-            Known { id: *id, org_role, is_service: *is_service, models: *models, weave: *weave }
+            let provisions = *scope == KeyScope::Provisioning;
+            if provisions && !action.is_for_provisioning() {
+                let mut rest = Chain::default();
+                let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
+                chain.push(Step::CredentialProvisionsOnly);
+                return if hidden { Hide } else { Refuse };
+            }
+            Known { id: *id, org_role, is_service: *is_service, provisions, models: *models, weave: *weave }
         }
     };
     match (&facts.what, action.level()) {
@@ -394,9 +404,9 @@ fn joining(known: Known, role: &Held, closed: bool, chain: &mut Chain) -> Verdic
 }
 
 /// Whether the organization role holds the action by itself. Service accounts learn where they are and carry no other
-/// power of an organization role.
+/// power of an organization role, other than a connection for what it is there for.
 fn by_org_role(action: Action, known: Known, chain: &mut Chain) -> bool {
-    let fit = !known.is_service || action == Action::OrganizationRead;
+    let fit = !known.is_service || known.provisions || action == Action::OrganizationRead;
     let holds = fit && action.org_roles().contains(&known.org_role);
     if holds {
         chain.push(Step::OrgRoleGrants(known.org_role));

@@ -105,6 +105,16 @@ fn grid() -> String {
         weave: Seat::Full,
         scope: KeyScope::ReadOnly,
     };
+    let connection = Who::User {
+        id: BEN,
+        username: "ben".into(),
+        status: Status::Active,
+        is_service: true,
+        org_role: Some(OrgRole::Admin),
+        models: Seat::None,
+        weave: Seat::None,
+        scope: KeyScope::Provisioning,
+    };
     let gone = Who::User {
         id: BEN,
         username: "ben".into(),
@@ -146,6 +156,7 @@ fn grid() -> String {
         ("custom_role", who(m), Some(TeamRole::Custom(CURATOR)), true),
         ("seat_viewer", seated(Seat::Viewer, Seat::Viewer), Some(TeamRole::Member), true),
         ("weave_only", seated(Seat::None, Seat::Full), Some(TeamRole::Member), true),
+        ("connection", connection, None, false),
     ];
     let resources: Vec<(&str, Level)> = vec![
         ("organization", Level::Org),
@@ -272,7 +283,8 @@ fn switches() -> impl Strategy<Value = Switches> {
 
 fn any_who() -> impl Strategy<Value = Who> {
     let status = prop_oneof![3 => Just(Status::Active), 1 => Just(Status::Deactivated), 1 => Just(Status::Deleted)];
-    let scope = prop_oneof![3 => Just(KeyScope::Full), 1 => Just(KeyScope::ReadOnly)];
+    let scope =
+        prop_oneof![3 => Just(KeyScope::Full), 1 => Just(KeyScope::ReadOnly), 1 => Just(KeyScope::Provisioning)];
     prop_oneof![
         8 => (status, any::<bool>(), org_role(), scope, prop_oneof![Just(ANA), Just(BEN)], seat(), seat()).prop_map(
             |(status, is_service, org_role, scope, id, models, weave)| Who::User {
@@ -345,9 +357,14 @@ fn reference(facts: &Facts, action: Action) -> bool {
     };
     let is_admin = *org_role == Some(OrgRole::Admin) && !is_service;
     let is_viewer = *org_role == Some(OrgRole::Viewer);
-    let alive = *status == Status::Active && (*scope == KeyScope::Full || !action.writes());
+    let fits = match scope {
+        KeyScope::Full => true,
+        KeyScope::ReadOnly => !action.writes(),
+        KeyScope::Provisioning => action.is_for_provisioning(),
+    };
+    let alive = *status == Status::Active && fits;
     let capped = is_viewer && action.writes();
-    let by_org = (!is_service || action == Action::OrganizationRead)
+    let by_org = (!is_service || *scope == KeyScope::Provisioning || action == Action::OrganizationRead)
         && org_role.is_some_and(|r| action.org_roles().contains(&r));
     let has = |role: &Held, action: Action| action.team_roles().contains(&role.base) || role.adds.contains(action);
     let reads_only = |role: &Held| Action::ALL.iter().all(|a| !has(role, *a) || Held::of(TeamRole::Viewer).holds(*a));
@@ -557,7 +574,8 @@ proptest! {
         for action in [Action::TeamInviteUser, Action::TeamUpdateMember, Action::TeamUninvite, Action::TeamCreateService] {
             let decision = decide_giving(&f, action, &given);
             prop_assert!(!decision.allowed() || decide(&f, action).allowed());
-            let above = matches!(f.who, Who::Process(_)) || (f.who.org_role() == Some(OrgRole::Admin) && !f.who.is_service());
+            let above = matches!(f.who, Who::Process(_)) || (f.who.org_role() == Some(OrgRole::Admin)
+                    && (!f.who.is_service() || matches!(f.who, Who::User { scope: KeyScope::Provisioning, .. })));
             let covers = Action::ALL.iter().all(|a| !given.holds(*a) || held(mine).is_some_and(|m| m.holds(*a)));
             prop_assert!(!decision.allowed() || above || covers, "{:?}", decision.reasons(&f));
         }

@@ -503,7 +503,47 @@ impl<'a> Parser<'a> {
         self.expect(']')?;
         self.within = false;
         self.depth -= 1;
-        Ok(Filter::Within(attr, Box::new(inner)))
+        let mut implied = None;
+        let inner = match quirks::behind_values(self.rest) {
+            Some(rest) => {
+                self.rest = rest;
+                let part = self.compared_part()?;
+                if let Filter::Compare(name, op @ Op::Eq, literal @ Literal::Text(_)) = &part {
+                    // Follows from the rest, and is what an index can answer.
+                    let whole = Attr { sub: Some(name.name.clone()), ..attr.clone() };
+                    implied = Some(Filter::Compare(whole, *op, literal.clone()));
+                }
+                match inner {
+                    Filter::And(mut all) => {
+                        all.push(part);
+                        Filter::And(all)
+                    }
+                    one => Filter::And(vec![one, part]),
+                }
+            }
+            None => inner,
+        };
+        let within = Filter::Within(attr, Box::new(inner));
+        Ok(match implied {
+            Some(implied) => Filter::And(vec![within, implied]),
+            None => within,
+        })
+    }
+
+    /// `part op value` behind a filter on values.
+    fn compared_part(&mut self) -> Result<Filter> {
+        let word = self.word();
+        let part = Attr::read(word).map_err(wrong)?;
+        self.rest = &self.rest[word.len()..];
+        self.blanks();
+        let word = self.word();
+        self.rest = &self.rest[word.len()..];
+        if word.eq_ignore_ascii_case("pr") {
+            return Ok(Filter::Present(part));
+        }
+        let op = Op::read(word).ok_or_else(|| wrong(format!("'{}' is no operator", shown(word))))?;
+        self.blanks();
+        Ok(Filter::Compare(part, op, self.literal()?))
     }
 
     fn literal(&mut self) -> Result<Literal> {

@@ -154,14 +154,15 @@ pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<An
     Ok(Answer::created(shape(asked, &projection, &seen), seen.0.version(), location))
 }
 
-/// Replaces a group. A body without `members` leaves the people as they are, and one without `externalId` the client's own id:
-/// what a client does not speak of, it does not take away.
+/// Replaces a group. A body without `externalId` leaves the client's own id. One without `members` leaves the people as they are in
+/// W&B's dialect, whose scripts rename so; in the RFC's it is a group without people, see [`quirks::replaced_without_members`].
 pub(super) async fn replace(asked: &Asked, id: &str, body: Map<String, Value>) -> Result<Answer> {
     let id = group_id(id)?;
     let mut changes = vec![Change::DisplayName(text(&body, "displayName")?.ok_or_else(no_name)?)];
     changes.extend(text(&body, "externalId")?.map(|id| Change::ExternalId(Some(id))));
     // An explicit null is the empty list.
     let given = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("members")).map(|(_, value)| value.clone());
+    let given = given.or_else(|| (asked.dialect == Dialect::Rfc).then(quirks::replaced_without_members));
     changes.extend(given.map(people).transpose()?.map(Change::Exactly));
     done(asked, id, changes, true, false).await
 }

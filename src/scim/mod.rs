@@ -26,7 +26,11 @@ mod wire;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::{auth, middleware, reply};
+use crate::model::provisioning::{Request, Speech};
+use crate::model::{OrgId, UserId};
+use crate::ops::connections;
 use crate::ops::provision::{self, Condition, Toll};
+use crate::ops::requests::PATH_MAX;
 use crate::ops::{Acting, Asking, Caller};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -101,9 +105,15 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(app: &web::Data<App>, request: &HttpRequest, dialect: Dialect) -> Result<Asked> {
+    fn of(app: &web::Data<App>, request: &HttpRequest, dialect: Dialect) -> Result<(Asked, OrgId)> {
         let who = auth::by_key(app, request)?;
-        app.ask(&who, |cx| provision::enter(cx))?;
+        let (org, speech) =
+            app.ask(&who, |cx| Ok((provision::enter(cx)?, connections::asking(cx)?.map(|c| c.speech))))?;
+        let dialect = match speech {
+            Some(Speech::Wandb) => Dialect::Wandb,
+            Some(Speech::Rfc) => Dialect::Rfc,
+            Some(Speech::AsAsked) | None => dialect,
+        };
         let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|_| Error::new(Code::InvalidValue, "The query of the address cannot be read."))?
             .into_inner();
@@ -126,7 +136,7 @@ impl Asked {
             Some(text) if text.eq_ignore_ascii_case("false") => false,
             Some(_) => return Err(Error::invalid("A dry run is asked for by true or false.")),
         };
-        Ok(asked)
+        Ok((asked, org))
     }
 
     /// A parameter of the query, its name in any case.
@@ -218,14 +228,19 @@ async fn serve<F: Future<Output = Result<Answer>>>(
     request: HttpRequest,
     f: impl FnOnce(Asked) -> F,
 ) -> HttpResponse {
-    let dialect = Dialect::of(&request);
-    let (outcome, dry_run) = match Asked::of(&app, &request, dialect) {
-        Ok(asked) => {
-            let dry_run = asked.dry_run;
-            (f(asked).await, dry_run)
+    let mut dialect = Dialect::of(&request);
+    let (mut dry_run, mut by) = (false, None);
+    let outcome = match Asked::of(&app, &request, dialect) {
+        Ok((asked, org)) => {
+            (dialect, dry_run) = (asked.dialect, asked.dry_run);
+            by = Some((asked.who.clone(), org));
+            f(asked).await
         }
-        Err(error) => (Err(error), false),
+        Err(error) => Err(error),
     };
+    if let Some((who, org)) = by {
+        note(&app, &request, &who, org, dry_run, &outcome);
+    }
     let mut response = match outcome {
         Ok(answer) => written(answer, dialect),
         Err(error) => {
@@ -242,6 +257,27 @@ async fn serve<F: Future<Output = Result<Answer>>>(
         response.headers_mut().insert(HeaderName::from_static(DRY_RUN), HeaderValue::from_static("true"));
     }
     response
+}
+
+/// Notes a request for the people who look after provisioning.
+fn note(app: &App, request: &HttpRequest, who: &Caller, org: OrgId, dry_run: bool, outcome: &Result<Answer>) {
+    let (status, said) = match outcome {
+        Ok(answer) => (answer.status, String::new()),
+        Err(error) => (reply::status(error), error.sentence()),
+    };
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    app.requests.note(Request {
+        org,
+        place: 0,
+        at: app.clock.now(),
+        by: who.subject.user().unwrap_or(UserId(0)),
+        method: request.method().as_str().to_owned(),
+        path: path.chars().take(PATH_MAX).collect(),
+        status: status.as_u16(),
+        said,
+        request: who.origin.request.clone(),
+        dry_run,
+    });
 }
 
 fn written(answer: Answer, dialect: Dialect) -> HttpResponse {

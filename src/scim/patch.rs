@@ -140,7 +140,9 @@ fn below(verb: Verb, schema: &Attr, value: Option<Value>, out: &mut Vec<Operatio
     match value {
         Some(Value::Object(fields)) => {
             for (name, value) in fields {
-                push(verb, at(&name)?, value, out);
+                if !quirks::repeats_what_it_read(&name) {
+                    push(verb, at(&name)?, value, out);
+                }
             }
             Ok(())
         }

@@ -37,6 +37,13 @@ pub fn value_of(element: &Value) -> Option<&str> {
     }
 }
 
+/// Entra ID asks `emails[type eq "work"].value eq "x"`, a part behind a filter on values, which the RFC's grammar has in paths
+/// only (Microsoft's "Develop a SCIM endpoint", section /Users, which demands it of servers; seen 2026-11). It asks for one value
+/// of which both hold. Gives what stands behind the dot.
+pub fn behind_values(rest: &str) -> Option<&str> {
+    rest.strip_prefix('.')
+}
+
 /// A multi-valued attribute with one element that is not in a list (Entra ID and JumpCloud write it so; RFC 7644 §3.5.2.1 allows
 /// it for `add`; seen 2026-11).
 pub fn elements(value: Value) -> Vec<Value> {
@@ -47,9 +54,16 @@ pub fn elements(value: Value) -> Vec<Value> {
     }
 }
 
+/// Clients that replace a group whole leave `members` out once nobody is left: the SCIM extension for Keycloak (mitodl/keycloak-scim,
+/// `GroupAdapter.toSCIM`) and authentik where PATCH is not offered (`clients/groups.py`, `to_schema`; both seen 2026-11). RFC 7644
+/// §3.5.1 reads it so too. Were the people kept, the last one would never lose the team, and the client be told it did.
+pub fn replaced_without_members() -> Value {
+    Value::Array(vec![])
+}
+
 /// Okta names a group's own id, and some clients its schemas, in the value of an operation without path:
 /// `{"op":"replace","value":{"id":"…","displayName":"…"}}` (Okta's SCIM 2.0 reference, "Update a specific group name"; seen
-/// 2026-11). Keys that repeat what the server gave and that nobody can change; `id` is compared by whoever knows it.
+/// 2026-11); scim2-client repeats `schemas` inside an extension (scim2-models 0.12; seen 2026-11). Keys that repeat what the server gave and that nobody can change; `id` is compared by whoever knows it.
 pub fn repeats_what_it_read(key: &str) -> bool {
     key.eq_ignore_ascii_case("schemas") || key.eq_ignore_ascii_case("meta")
 }

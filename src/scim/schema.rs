@@ -313,11 +313,11 @@ static USER_SCHEMA: Schema = Schema {
         Attribute::text("preferredLanguage", "The preferred languages, as in Accept-Language."),
         Attribute::text("locale", "The locale for dates and numbers."),
         Attribute::text("timezone", "The time zone, such as \"Europe/Berlin\"."),
-        Attribute::new("active", Type::Boolean, "Whether the account works."),
+        Attribute::new("active", Type::Boolean, "Whether the account works; true where POST does not say.").required(),
         Attribute::complex(
             "emails",
             &[
-                Attribute::text("value", "The address."),
+                Attribute::text("value", "The address.").required(),
                 Attribute::text("display", "A name for it."),
                 Attribute::text("type", "What it is for.").one_of(TYPES),
                 Attribute::new("primary", Type::Boolean, "Whether it is the preferred one."),
@@ -394,9 +394,15 @@ static WANDB_SCHEMA: Schema = Schema {
     name: "WandbUser",
     doc: "Roles and seats of a person in the organization and its teams.",
     attributes: &[
-        Attribute::text("organizationRole", "The role in the organization.").one_of(&["admin", "member", "viewer"]),
-        Attribute::text("modelsSeat", "The Models seat.").one_of(&["full", "viewer", "none"]),
-        Attribute::text("weaveRole", "The Weave access.").one_of(&["full", "viewer", "none"]),
+        Attribute::text("organizationRole", "The role in the organization; member where POST does not say.")
+            .one_of(&["admin", "member", "viewer"])
+            .required(),
+        Attribute::text("modelsSeat", "The Models seat; full where POST does not say.")
+            .one_of(&["full", "viewer", "none"])
+            .required(),
+        Attribute::text("weaveRole", "The Weave access; full where POST does not say.")
+            .one_of(&["full", "viewer", "none"])
+            .required(),
         Attribute::new("daysActive", Type::Integer, "On how many days the account was used.").read_only(),
         Attribute::new("lastActiveAt", Type::DateTime, "When the account was used last.").read_only(),
         Attribute::complex(

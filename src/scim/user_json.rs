@@ -21,7 +21,8 @@ pub(super) fn sheet(person: &Person) -> Sheet {
             email.extend(about);
         }
         email.insert("value".to_owned(), json!(address));
-        email.insert("primary".to_owned(), json!(true));
+        // The only one counts, whatever is said; what was said is given back (a false that came back true reads as a lost write).
+        email.entry("primary").or_insert(json!(true));
         out.insert("emails".to_owned(), json!([email]));
     }
     out.insert("userName".to_owned(), json!(person.user_name()));

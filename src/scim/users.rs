@@ -340,7 +340,7 @@ impl Wanted {
         let Some(Value::Array(all)) = self.details.remove("emails") else { return Ok(()) };
         let primary = all.iter().find(|e| sheet::is_primary(e)).or(all.first());
         let Some(Value::Object(mut about)) = primary.cloned() else { return Ok(()) };
-        about.remove("primary");
+        about.retain(|name, value| name != "primary" || *value == Value::Bool(false));
         let address = about.remove("value").and_then(|v| v.as_str().map(str::to_owned));
         self.email =
             Some(address.ok_or_else(|| Error::invalid("An element of 'emails' has an address as its 'value'."))?);

@@ -11,12 +11,15 @@ use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::name::fold;
 use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
+use crate::model::provisioning::{
+    Adoption, Connection, FuseCount, HeldLoss, Hold, HoldState, LastLoss, Managed, Request,
+};
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
 use crate::model::session::{Activity, Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
-use crate::model::{Entity, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
+use crate::model::{Entity, HoldId, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A value that somebody saved for a setting.
@@ -79,6 +82,14 @@ records! {
     Event => EventId, |v| v.id;
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
+    Connection => UserId, |v| v.id;
+    Managed => u64, |v| v.entity.number();
+    Adoption => (UserId, UserId), |v| (v.connection, v.user);
+    Hold => HoldId, |v| v.id;
+    HeldLoss => (OrgId, u8, u64, UserId), |v| { let (kind, team, user) = v.loss.place(); (v.org, kind, team, user) };
+    LastLoss => (OrgId, UserId), |v| (v.org, v.user);
+    FuseCount => OrgId, |v| v.org;
+    Request => (OrgId, u64), |v| (v.org, v.place);
     Profile => UserId, |v| v.user;
     TeamProfile => TeamId, |v| v.team;
 }
@@ -95,6 +106,12 @@ pub const INVITE_IDS: Sequence = Sequence(0xF004, "invite");
 pub const RUN_IDS: Sequence = Sequence(0xF005, "run");
 /// Custom roles.
 pub const ROLE_IDS: Sequence = Sequence(0xF006, "role");
+
+/// Held changes.
+pub const HOLD_IDS: Sequence = Sequence(0xF007, "hold");
+
+/// Requests of provisioning clients.
+pub const REQUEST_IDS: Sequence = Sequence(0xF008, "provisioning_request");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -372,6 +389,61 @@ pub static TEAM_BY_EXTERNAL_ID: Unique<TeamProfile, (OrgId, String)> = Unique::n
     |p, out| out.extend(p.external_id.as_ref().map(|id| (p.org, id.clone()))),
     Code::NameTaken,
 );
+/// Identity providers that provision.
+pub static CONNECTIONS: Table<Connection> =
+    Table::new(0x0D01, "connections", &[&CONNECTIONS_OF_ORG]).referring(|c, out| {
+        // Not to the key, which an admin may revoke by itself.
+        out.extend([Reference::to(&USERS, &c.id), Reference::to(&ORGS, &c.org)]);
+    });
+/// One per organization and folded name.
+pub static CONNECTIONS_OF_ORG: Unique<Connection, (OrgId, String)> =
+    Unique::new(0x8D01, "connections_of_organization", |c, out| out.push((c.org, fold(&c.name))), Code::NameTaken);
+/// What a connection manages. A mark outlives what it is on and the connection, and says nothing then.
+pub static MANAGED: Table<Managed> = Table::quiet(0x0D02, "managed", &[&MANAGED_BY]);
+/// By connection, people (0) before teams (1).
+pub static MANAGED_BY: Multi<Managed, (UserId, u64)> =
+    Multi::new(0x8D02, "managed_by", |m, out| out.push((m.by, u64::from(matches!(m.entity, Entity::Team(_))))));
+/// Local accounts that connections want.
+pub static ADOPTIONS: Table<Adoption> = Table::quiet(0x0D03, "adoptions", &[&ADOPTIONS_WAITING]);
+/// Those that nobody decided on, by the time of the first wish.
+pub static ADOPTIONS_WAITING: Multi<Adoption, (OrgId, Millis)> = Multi::new(0x8D03, "adoptions_waiting", |a, out| {
+    if a.refused_at.is_none() {
+        out.push((a.org, a.first_at));
+    }
+});
+/// Changes that the fuse holds back.
+pub static HOLDS: Table<Hold> = Table::quiet(0x0D04, "holds", &[&HOLDS_OF_ORG, &HOLD_WAITING])
+    .referring(|h, out| out.push(Reference::to(&ORGS, &h.org)))
+    .counted_by(HOLD_IDS, |h| h.id.0);
+/// By when they began.
+pub static HOLDS_OF_ORG: Multi<Hold, (OrgId, Millis)> =
+    Multi::new(0x8D04, "holds_of_organization", |h, out| out.push((h.org, h.opened_at)));
+/// The one that waits.
+pub static HOLD_WAITING: Unique<Hold, OrgId> = Unique::new(
+    0x8D05,
+    "hold_waiting",
+    |h, out| {
+        if h.state == HoldState::Waiting {
+            out.push(h.org);
+        }
+    },
+    Code::AlreadyDone,
+);
+/// Each loss that is or was held back.
+pub static HELD_LOSSES: Table<HeldLoss> = Table::quiet(0x0D05, "held_losses", &[&HELD_LOSSES_OF_HOLD])
+    .referring(|l, out| out.push(Reference::to(&HOLDS, &l.hold)));
+/// By what they are decided with.
+pub static HELD_LOSSES_OF_HOLD: Multi<HeldLoss, (HoldId,)> =
+    Multi::new(0x8D06, "held_losses_of_hold", |l, out| out.push((l.hold,)));
+/// When provisioning last took something from whom.
+pub static LAST_LOSSES: Table<LastLoss> = Table::scratch(0x0D06, "last_losses", &[&LAST_LOSSES_BY_TIME]);
+/// The oldest first, for sweeping.
+pub static LAST_LOSSES_BY_TIME: Multi<LastLoss, (OrgId, Millis)> =
+    Multi::new(0x8D07, "last_losses_by_time", |l, out| out.push((l.org, l.at)));
+/// How many accounts lost something of late.
+pub static FUSE_COUNTS: Table<FuseCount> = Table::scratch(0x0D07, "fuse_counts", &[]);
+/// The last requests of provisioning.
+pub static REQUESTS: Table<Request> = Table::scratch(0x0D08, "provisioning_requests", &[]);
 
 /// The whole of it, for opening, `doctor` and the number test.
 pub static SCHEMA: Schema = Schema {
@@ -403,10 +475,18 @@ pub static SCHEMA: Schema = Schema {
         &PROJECT_USAGE,
         &RUN_REMAINS,
         &BLOB_REMAINS,
+        &CONNECTIONS,
+        &MANAGED,
+        &ADOPTIONS,
+        &HOLDS,
+        &HELD_LOSSES,
+        &LAST_LOSSES,
+        &FUSE_COUNTS,
+        &REQUESTS,
         &PROFILES,
         &TEAM_PROFILES,
     ],
-    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS],
+    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS],
 };
 
 /// The key in [`LESSER_SEATS`].
@@ -433,7 +513,16 @@ fn user_references(user: &User, out: &mut Vec<Reference>) {
     out.extend(user.default_team.map(|team| Reference::to(&TEAMS, &team)));
 }
 
-super::key::key_newtypes!(OrgId(u64), UserId(u64), TeamId(u64), ProjectId(u64), InviteId(u64), RunId(u64), RoleId(u64));
+super::key::key_newtypes!(
+    OrgId(u64),
+    UserId(u64),
+    TeamId(u64),
+    ProjectId(u64),
+    InviteId(u64),
+    RunId(u64),
+    RoleId(u64),
+    HoldId(u64)
+);
 
 impl KeyCode for EventId {
     fn encode(&self, out: &mut Vec<u8>) {

@@ -14,6 +14,7 @@ pub mod organization;
 pub mod parts;
 pub mod people;
 pub mod projects;
+pub mod provisioning;
 pub mod review;
 pub mod roles;
 pub mod runs;

@@ -96,6 +96,39 @@ impl Mark {
     pub fn this_session() -> Self {
         Self::new("This session", "yes", "ok")
     }
+    /// What is taken from an account by a change that is held back.
+    #[must_use]
+    pub fn loss(name: &str) -> Self {
+        match name {
+            "delete" => Self::new("Deleted", "trash", "danger"),
+            "leave" => Self::new("Leaves the team", "out", "warn"),
+            _ => Self::new("Deactivated", "pause", "warn"),
+        }
+    }
+    /// Whether held changes wait for a decision.
+    #[must_use]
+    pub fn held(waits: bool) -> Self {
+        if waits { Self::new("Waits for you", "pause", "warn") } else { Self::new("Not possible", "no", "danger") }
+    }
+    /// Who keeps the members of a team: the connection of this name, or its own admins.
+    #[must_use]
+    pub fn managed(by: Option<&str>) -> Self {
+        match by {
+            Some(name) => Self { label: Cow::Owned(name.to_owned()), icon: "path", tone: "info" },
+            None => Self::new("Local", "teams", ""),
+        }
+    }
+    /// How a request was answered.
+    #[must_use]
+    pub fn answered(status: u16, dry_run: bool) -> Self {
+        let (icon, tone) = match status {
+            ..400 => ("yes", "ok"),
+            400..500 => ("no", "warn"),
+            _ => ("warn", "danger"),
+        };
+        let word = if dry_run { format!("{status}, dry run") } else { status.to_string() };
+        Self { label: Cow::Owned(word), icon, tone }
+    }
     /// Where a setting's value comes from.
     #[must_use]
     pub fn source(name: &str) -> Self {

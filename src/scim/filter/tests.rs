@@ -98,7 +98,6 @@ fn what_is_no_filter_is_refused() {
         r#"emails[type eq "work""#,
         "emails[]",
         "emails[type]",
-        r#"emails[type eq "work"].value eq "x""#,
         "emails[emails[type pr]]",
         "userName pr pr",
         "eq",
