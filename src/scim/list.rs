@@ -4,25 +4,23 @@
 //!
 //! A kind of resource takes part as a [`Source`] of resources in the RFC's shape; the dialect is put on at the end.
 
+mod sort;
+
 use super::filter::Filter;
 use super::path::Attr;
 use super::projection::Projection;
-use super::schema::{Kind, LIST_URN, SEARCH_URN, Type};
+use super::schema::{Kind, LIST_URN, SEARCH_URN};
 use super::{Answer, Asked, Dialect, wire};
-use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error, Result};
-use crate::model::name::fold;
 use crate::ops::Asking;
 use serde_json::{Map, Value, json};
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use sort::{Key, Sorter};
+use std::collections::BTreeMap;
 
 /// The most resources of one answer, and what W&B's dialect says it gives.
 pub(super) const PAGE_MAX: usize = 9_999;
 /// How many the RFC's dialect gives where the client says nothing.
 const PAGE_USUAL: usize = 1_000;
-/// The most matches that are sorted to find a page: a bound on memory.
-const SORT_MAX: usize = 100_000;
 /// Rows read at a time while walking.
 const STRETCH: usize = 500;
 
@@ -319,89 +317,6 @@ impl Window {
     }
 }
 
-/// What is sorted by. No value stands last, or first in descending order (RFC 7644 §3.4.2.3).
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
-enum Key {
-    Bool(bool),
-    Number(f64),
-    Text(String),
-    None,
-}
-
-impl Key {
-    /// The key of an attribute's values: the primary one's, or the first.
-    fn of(kind: Type, exact: bool, values: &[&Value]) -> Key {
-        let primary = values.iter().find(|v| v["primary"] == true).or_else(|| values.first());
-        match primary {
-            Some(Value::Bool(on)) => Key::Bool(*on),
-            Some(Value::Number(n)) => n.as_f64().map_or(Key::None, Key::Number),
-            // Moments are written with as many digits as they need, so their texts do not stand in their order.
-            Some(Value::String(text)) if kind == Type::DateTime => {
-                parse_rfc3339(text).map_or(Key::None, |at| Key::Number(at as f64))
-            }
-            Some(Value::String(text)) if exact => Key::Text(text.clone()),
-            Some(Value::String(text)) => Key::Text(fold(text)),
-            Some(Value::Object(fields)) if fields.contains_key("value") => Key::of(kind, exact, &[&fields["value"]]),
-            _ => Key::None,
-        }
-    }
-}
-
-/// One match among those that are sorted: key, source, id.
-struct Placed(Key, usize, u64, bool);
-
-impl Ord for Placed {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let keys = self.0.partial_cmp(&other.0).unwrap_or(Ordering::Equal);
-        let keys = if self.3 { keys.reverse() } else { keys };
-        keys.then((self.1, self.2).cmp(&(other.1, other.2)))
-    }
-}
-impl PartialOrd for Placed {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl PartialEq for Placed {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Placed {}
-
-/// Keeps the first matches of a sorted list, as many as reach to the end of the page.
-struct Sorter {
-    first: BinaryHeap<Placed>,
-    reach: usize,
-    descending: bool,
-}
-
-impl Sorter {
-    fn new(reach: usize, descending: bool) -> Self {
-        Sorter { first: BinaryHeap::new(), reach, descending }
-    }
-
-    fn offer(&mut self, key: Key, source: usize, id: u64) -> Result<()> {
-        self.first.push(Placed(key, source, id, self.descending));
-        if self.first.len() > self.reach {
-            self.first.pop();
-        }
-        if self.first.len() > SORT_MAX {
-            return Err(Error::new(
-                Code::LimitReached,
-                format!("A sorted list reaches no further than {SORT_MAX} matches."),
-            )
-            .hint("Narrow the filter, or read the list without sorting."));
-        }
-        Ok(())
-    }
-
-    fn page(self, skip: usize, limit: usize) -> Vec<(usize, u64, Option<Value>)> {
-        let sorted = self.first.into_sorted_vec();
-        sorted.into_iter().skip(skip).take(limit).map(|placed| (placed.1, placed.2, None)).collect()
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
@@ -439,7 +354,7 @@ mod tests {
             if wants("members") {
                 out["members"] = json!([]);
             }
-            if id % 10 == 0 {
+            if id.is_multiple_of(10) {
                 out["externalId"] = json!(format!("x{}", 1_000_000 - id));
             }
             Ok(out)
@@ -492,15 +407,6 @@ mod tests {
         assert_eq!(sorted("displayName", true, 1, 2).unwrap(), ["n99", "n98"]);
         assert_eq!(sorted("nothing", false, 1, 2).unwrap_err().code(), Code::InvalidPath);
         assert_eq!(sorted("displayName", false, 101, 2).unwrap(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn moments_are_sorted_by_time_and_not_by_their_digits() {
-        let key = |text: &str| Key::of(Type::DateTime, true, &[&json!(text)]);
-        let sorted =
-            ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.1Z", "2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.2Z"];
-        assert!(sorted.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
-        assert_eq!(key("2026-01-01T01:00:00+01:00"), key("2026-01-01T00:00:00Z"));
     }
 
     #[test]

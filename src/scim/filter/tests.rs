@@ -1,7 +1,7 @@
 //! The grammar by the RFC's own examples, types and case, bounds, and texts at random.
 #![expect(clippy::unwrap_used)]
 
-use super::super::schema::{GROUP, USER};
+use super::super::schema::{Attribute, GROUP, Type, USER};
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
