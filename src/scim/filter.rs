@@ -7,6 +7,7 @@ mod bound;
 pub use bound::{Bound, Element, Test};
 
 use super::path::{Attr, shown};
+use super::quirks;
 use crate::error::{Code, Error, Result};
 use serde_json::{Number, Value};
 use std::fmt;
