@@ -265,7 +265,8 @@ fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User>> {
             of(view.find(&schema::PROFILE_BY_EXTERNAL_ID, &(org, text.to_owned()))?)?.into_iter().collect()
         }
         Key::FullName(text) | Key::Label(text) => {
-            let mut found: Vec<User> = view.all_by(&schema::USERS_BY_FULL_NAME, &(org, name::fold(text)))?;
+            let mut found: Vec<User> = view.all_by(&schema::USERS_BY_FULL_NAME, &(org, schema::full_name_key(text)))?;
+            found.retain(|u| name::fold(&u.name) == name::fold(text));
             if matches!(key, Key::Label(_)) {
                 found.extend(view.find(&schema::USER_BY_NAME, &name::fold(text))?.filter(|u| u.name.is_empty()));
             }
@@ -430,6 +431,8 @@ pub fn change(
         return Err(Error::new(Code::Mutability, "A service account is not changed by provisioning.")
             .hint("Change it in its team, or delete it."));
     }
+    // Asked also where nothing will differ: a key that only reads is told so.
+    let _may = cx.allow(Action::UserUpdate, Resource::User(id))?;
     let changes = wanted(&before)?;
     if changes.is_empty() {
         return Ok(before);
@@ -583,6 +586,10 @@ fn check_user_name(user_name: &str) -> Result<String> {
     let user_name = name::check_text("userName", user_name, name::EMAIL_MAX)?;
     if user_name.is_empty() {
         return Err(Error::invalid("A user needs a userName."));
+    }
+    // A letter may become many when names are compared, and an index has room for so much.
+    if name::fold(&user_name).len() > 4 * name::EMAIL_MAX - 64 {
+        return Err(Error::invalid("The userName is too long."));
     }
     Ok(user_name)
 }

@@ -183,12 +183,18 @@ pub static PEOPLE_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8107, "people_of_
         out.extend(u.orgs.iter().map(|m| (m.org,)));
     }
 });
-/// People of an organization by folded full name, where they have one.
+/// People of an organization by [`full_name_key`], where they have a full name.
 pub static USERS_BY_FULL_NAME: Multi<User, (OrgId, String)> = Multi::new(0x8108, "users_by_full_name", |u, out| {
     if lives(u) && !u.is_service() && !u.name.is_empty() {
-        out.extend(u.orgs.iter().map(|m| (m.org, fold(&u.name))));
+        out.extend(u.orgs.iter().map(|m| (m.org, full_name_key(&u.name))));
     }
 });
+/// The key of a full name in [`USERS_BY_FULL_NAME`]: as much of the folded name as a key has room for. One letter may fold to
+/// eighteen, so what is found has to be compared as a whole.
+pub fn full_name_key(name: &str) -> String {
+    let folded = fold(name);
+    folded[..folded.floor_char_boundary(512)].to_owned()
+}
 /// Service accounts of a team.
 pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "services_of_team", |u, out| {
     if let (UserKind::Service { team }, true) = (u.kind, lives(u)) {

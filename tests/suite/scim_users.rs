@@ -227,6 +227,7 @@ fn f239_f240_f253_people_are_made() {
         json!({"userName": ["new"], "emails": email}),
         json!({"userName": {"a": 1}, "emails": email}),
         json!({"userName": "a".repeat(255), "emails": email}),
+        json!({"userName": "\u{fdfa}".repeat(200), "emails": email}),
         json!({"userName": "new\u{0}", "emails": email}),
         json!({"userName": "new", "emails": email, "active": "maybe"}),
         json!({"userName": "new", "emails": email, "active": 1}),
@@ -252,6 +253,15 @@ fn f239_f240_f253_people_are_made() {
         refused(&send(&root, "POST", "/scim/Users", &body), 409, Some("uniqueness"));
     }
     assert_eq!(count(), before, "nothing was made");
+    // Eighteen letters each, when names are compared.
+    let long = "\u{fdfa}".repeat(200);
+    let body = json!({"userName": "long", "displayName": long, "emails": [{"value": "long@example.com"}]});
+    send(&root, "POST", "/scim/v2/Users", &body).is(201);
+    let search = |name: &str| {
+        let body = json!({"filter": format!("displayName eq \"{name}\"")});
+        send(&root, "POST", "/scim/v2/Users/.search", &body).is(200).json()["totalResults"].clone()
+    };
+    assert_eq!((search(&long), search(&long[3..])), (json!(1), json!(0)));
     // W&B's attributes with the new user, in both places they may stand.
     root.create_team("alpha", None).is(200);
     root.create_team("beta", None).is(200);
