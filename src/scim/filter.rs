@@ -334,6 +334,10 @@ impl<'a> Parser<'a> {
             "false" => Literal::Bool(false),
             "null" => Literal::Null,
             _ => match serde_json::from_str(word) {
+                // The JSON reader rounds long fractions a hair off; what is written out must be read back the same.
+                Ok(Value::Number(n)) if n.is_f64() => {
+                    Literal::Number(word.parse().ok().and_then(Number::from_f64).unwrap_or(n))
+                }
                 Ok(Value::Number(n)) => Literal::Number(n),
                 _ if word.is_empty() => return Err(wrong("a value is missing")),
                 _ => return Err(wrong(format!("'{}' is no value; text stands in double quotes", shown(word)))),

@@ -181,6 +181,8 @@ fn numbers_at_the_edge_of_64_bits_are_compared_exactly() {
     assert!(is("lt 18446744073709551615", json!(u64::MAX - 1)));
     assert!(is("lt 1e300", json!(u64::MAX)));
     assert!(is("eq 5.0", json!(5)));
+    let fraction = Filter::parse("daysActive eq 444444445.41444444448").unwrap();
+    assert_eq!(Filter::parse(&fraction.to_string()).unwrap(), fraction);
 }
 
 #[test]
