@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::auth;
 use crate::model::audit::Reason;
-use crate::ops::evaluate::{Answer, Evaluator};
+use crate::ops::evaluate::{self, Answer, Evaluator};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ struct Decisions {
 pub async fn evaluation(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     auth::ask_by_key(&app, &request, |cx| {
         let asked: Asked = read(&request, &body)?;
-        let answer = Evaluator::new(cx).ask(asked.question()?, true)?;
+        let answer = evaluate::ask(cx, asked.question()?, asked.options().reason_chain)?;
         Ok(HttpResponse::Ok().json(Decision::from(answer)))
     })
 }
@@ -54,11 +54,11 @@ pub async fn evaluations(app: web::Data<App>, request: HttpRequest, body: web::B
         let asked: AskedMany = read(&request, &body)?;
         let options = asked.options();
         let questions = asked.questions()?;
-        let mut evaluator = Evaluator::new(cx);
         if questions.is_empty() {
-            let answer = evaluator.ask(asked.question()?, true)?;
+            let answer = evaluate::ask(cx, asked.question()?, options.reason_chain)?;
             return Ok(HttpResponse::Ok().json(Decision::from(answer)));
         }
+        let mut evaluator = Evaluator::new(cx);
         let mut evaluations = Vec::with_capacity(questions.len());
         for question in &questions {
             let answer = evaluator.ask(*question, options.reason_chain)?;

@@ -122,10 +122,10 @@ pub struct Part<'a> {
     _properties: Option<Object>,
 }
 
-/// How `evaluations` are to be carried out.
+/// How questions are to be answered.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 pub struct Options {
-    /// When to stop.
+    /// When to stop; means nothing for a single question.
     #[serde(default)]
     pub evaluations_semantic: Semantic,
     /// Whether every answer carries its whole chain; this server's own option.
@@ -159,6 +159,8 @@ pub struct Asked<'a> {
     _context: Option<Object>,
     #[serde(borrow, default, deserialize_with = "keyed")]
     page: Option<Part<'a>>,
+    #[serde(default, deserialize_with = "keyed")]
+    options: Option<Options>,
 }
 
 /// Many questions.
@@ -221,6 +223,11 @@ impl<'a> Asked<'a> {
     /// The question.
     pub fn question(&self) -> Result<Question<'_>> {
         question(self.subject.as_ref(), self.action.as_ref(), self.resource.as_ref())
+    }
+
+    /// How to answer it.
+    pub fn options(&self) -> Options {
+        self.options.unwrap_or_default()
     }
 
     /// The action's name in the catalogue.

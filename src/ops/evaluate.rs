@@ -17,6 +17,7 @@ use crate::policy::{Decision, Facts, Resource, decide};
 use crate::store::{Read, schema};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// The longest name of a resource that is looked at, in bytes; longer ones name nothing.
 const ID_MAX: usize = 8 * name::NAME_MAX;
@@ -96,7 +97,7 @@ impl Answer {
 pub struct Evaluator<'a, 'c, 'q, V> {
     cx: &'a Cx<'c, V>,
     granted: bool,
-    subjects: HashMap<&'q str, Option<User>>,
+    subjects: HashMap<&'q str, Option<Arc<User>>>,
     entities: HashMap<&'q str, Option<Entity>>,
     resources: HashMap<(Kind, &'q str), Option<Resource>>,
     facts: HashMap<(UserId, Resource), Option<Facts>>,
@@ -136,29 +137,48 @@ impl<'a, 'c, 'q, V: Read> Evaluator<'a, 'c, 'q, V> {
                 found
             }
         };
-        let closed = || Answer::closed("resource", asked.id);
-        let Some(resource) = resource else { return Ok(closed()) };
+        let Some(resource) = resource else { return Ok(Answer::closed("resource", asked.id)) };
         let key = (user.id, resource);
         if let Entry::Vacant(place) = self.facts.entry(key) {
             place.insert(facts(cx, user, resource)?);
         }
-        let Some(Some(facts)) = self.facts.get(&key) else { return Ok(closed()) };
-        let decision = decide(facts, asked.action);
-        if !may_know(cx, user, &decision) {
-            return Ok(closed());
-        }
-        Ok(Answer {
-            decision: decision.allowed(),
-            rule: decision.steps().last().map(|step| step.rule()).unwrap_or_default(),
-            reason: decision.last(facts),
-            chain: if with_chain { decision.reasons(facts) } else { vec![] },
-        })
+        let facts = self.facts.get(&key).and_then(Option::as_ref);
+        Ok(answer(cx, asked, user, facts, with_chain))
+    }
+}
+
+/// The answer to the one question of a request: what [`Evaluator::ask`] gives, with nothing kept for others.
+///
+/// # Errors
+/// As there.
+pub fn ask<V: Read>(cx: &Cx<V>, asked: Question, with_chain: bool) -> Result<Answer> {
+    let Some(user) = subject(cx, asked.subject, &mut false)? else {
+        return Ok(Answer::closed("user", asked.subject));
+    };
+    let facts = match resource(cx, asked.kind, asked.id, &mut HashMap::new())? {
+        Some(resource) => facts(cx, &user, resource)?,
+        None => None,
+    };
+    Ok(answer(cx, asked, &user, facts.as_ref(), with_chain))
+}
+
+fn answer<V: Read>(cx: &Cx<V>, asked: Question, user: &User, facts: Option<&Facts>, with_chain: bool) -> Answer {
+    let Some(facts) = facts else { return Answer::closed("resource", asked.id) };
+    let decision = decide(facts, asked.action);
+    if !may_know(cx, user, &decision) {
+        return Answer::closed("resource", asked.id);
+    }
+    Answer {
+        decision: decision.allowed(),
+        rule: decision.steps().last().map(|step| step.rule()).unwrap_or_default(),
+        reason: decision.last(facts),
+        chain: if with_chain { decision.reasons(facts) } else { vec![] },
     }
 }
 
 /// The account of this name, for somebody who may ask about it; `None` where there is none that the asker could know.
 /// `granted` remembers that the asker may ask about others.
-pub(super) fn subject<V: Read>(cx: &Cx<V>, typed: &str, granted: &mut bool) -> Result<Option<User>> {
+pub(super) fn subject<V: Read>(cx: &Cx<V>, typed: &str, granted: &mut bool) -> Result<Option<Arc<User>>> {
     let user = account(cx.view(), typed)?;
     if user.as_ref().is_some_and(|user| is_asker(cx, user)) {
         return Ok(user);
@@ -174,10 +194,10 @@ pub(super) fn subject<V: Read>(cx: &Cx<V>, typed: &str, granted: &mut bool) -> R
 
 /// A living account by username, address or global id. A text that is one account's name and another one's id names nobody:
 /// whichever were chosen, somebody could pass for somebody else.
-fn account(view: &impl Read, typed: &str) -> Result<Option<User>> {
-    let named = super::users::by_name(view, typed)?;
+fn account(view: &impl Read, typed: &str) -> Result<Option<Arc<User>>> {
+    let named = super::users::known_as(view, typed)?;
     let numbered = match UserId::from_global(typed).filter(|id| id.global() == typed) {
-        Some(id) => view.get(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted),
+        Some(id) => view.shared(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted),
         None => None,
     };
     Ok(match (named, numbered) {
@@ -215,7 +235,7 @@ pub(super) fn resource<'q, V: Read>(
         Kind::Project => {
             let Some((team, project)) = id.split_once('/') else { return Ok(None) };
             let Some(entity) = entity(team)? else { return Ok(None) };
-            let found = cx.view().find(&schema::PROJECT_BY_NAME, &(entity.number(), fold(project)))?;
+            let found = cx.view().find_shared(&schema::PROJECT_BY_NAME, &(entity.number(), fold(project)))?;
             found.map(|project| Resource::Project(project.id))
         }
     })

@@ -1,11 +1,13 @@
 //! Password hashing off the async threads: a few threads of lower priority behind a bounded queue, so that a storm of
 //! sign-ins slows sign-ins and nothing else. Also the rules a new password must pass.
 
-use crate::crypto::{self, Random};
+use crate::crypto::{self, HashMemory, Random};
 use crate::error::{Code, Error, Result};
 use crate::model::name;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The longest password, in bytes, checked before any hashing.
@@ -14,8 +16,10 @@ pub const PASSWORD_MAX: usize = 512;
 pub const PASSWORD_MIN: usize = 10;
 /// How many hashes may wait.
 const QUEUE: usize = 128;
+/// How long a thread without work keeps the memory of its last hash.
+const IDLE: Duration = Duration::from_secs(10);
 
-type Work = Box<dyn FnOnce() + Send>;
+type Work = Box<dyn FnOnce(&mut HashMemory) + Send>;
 
 /// The hashing threads.
 pub struct Hasher {
@@ -41,19 +45,19 @@ impl Hasher {
     /// The PHC string of a new password.
     pub async fn hash(&self, password: String) -> Result<String> {
         let random = self.random.clone();
-        self.run(move || crypto::hash_password(&password, &random)).await?
+        self.run(move |_| crypto::hash_password(&password, &random)).await?
     }
 
     /// Whether `password` fits `hash`; without a hash the same work is done and the answer is no.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(crypto::decoy_hash);
-        Ok(self.run(move || crypto::verify_password(&password, &hash)).await? && known)
+        Ok(self.run(move |memory| crypto::verify_password_in(memory, &password, &hash)).await? && known)
     }
 
-    async fn run<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(&self, f: impl FnOnce(&mut HashMemory) -> T + Send + 'static) -> Result<T> {
         let (answer, outcome) = oneshot::channel();
-        let work: Work = Box::new(move || drop(answer.send(f())));
+        let work: Work = Box::new(move |memory| drop(answer.send(f(memory))));
         match self.queue.try_send(work) {
             Ok(()) => outcome.await.map_err(|_| Error::internal("a hashing thread died")),
             Err(TrySendError::Full(_)) => Err(Error::new(Code::Busy, "Too many sign-ins are waiting.")
@@ -69,14 +73,20 @@ fn run(work: &Mutex<Receiver<Work>>) {
     if let Err(e) = rustix::process::nice(5) {
         tracing::debug!(error = %e, "hashing threads keep the normal priority");
     }
+    let mut memory = HashMemory::default();
     loop {
-        let next = match work.lock() {
-            Ok(queue) => queue.recv(),
-            Err(_) => return,
-        };
-        match next {
-            Ok(work) => work(),
-            Err(_) => return,
+        let queue = work.lock();
+        match queue.recv_timeout(IDLE) {
+            Ok(work) => {
+                drop(queue);
+                work(&mut memory);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                memory = HashMemory::default();
+                // The others wait for the queue by this lock, with memory of their own to give back.
+                MutexGuard::unlock_fair(queue);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }

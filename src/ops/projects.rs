@@ -226,18 +226,18 @@ pub(crate) fn entity_or_default<V: Read>(cx: &Cx<V>, typed: Option<&str>) -> Res
 
 /// A team or a person's namespace by folded name; no check of rights.
 pub(crate) fn entity_by_name(view: &impl Read, typed: &str) -> Result<Option<(Entity, String)>> {
-    if let Some(team) = super::teams::by_name(view, typed)? {
-        return Ok(Some((Entity::Team(team.id), team.name)));
+    if let Some(team) = super::teams::known_as(view, typed)? {
+        return Ok(Some((Entity::Team(team.id), team.name.clone())));
     }
-    let user = view.find(&schema::USER_BY_NAME, &name::fold(typed))?.filter(|u| !u.is_service());
-    Ok(user.map(|u| (Entity::Person(u.id), u.username)))
+    let user = view.find_shared(&schema::USER_BY_NAME, &name::fold(typed))?.filter(|u| !u.is_service());
+    Ok(user.map(|u| (Entity::Person(u.id), u.username.clone())))
 }
 
 /// The name of a team or person; no check of rights.
 pub(crate) fn entity_name(view: &impl Read, entity: Entity) -> Result<String> {
     Ok(match entity {
-        Entity::Team(id) => view.get(&schema::TEAMS, &id)?.map(|t| t.name),
-        Entity::Person(id) => view.get(&schema::USERS, &id)?.map(|u| u.username),
+        Entity::Team(id) => view.shared(&schema::TEAMS, &id)?.map(|t| t.name.clone()),
+        Entity::Person(id) => view.shared(&schema::USERS, &id)?.map(|u| u.username.clone()),
     }
     .unwrap_or_default())
 }

@@ -117,7 +117,7 @@ pub fn seats<V: Read>(cx: &Cx<V>) -> Result<SeatCounts> {
 
 /// The name of an organization; no check of rights.
 pub(crate) fn org_name(view: &impl Read, id: OrgId) -> Result<String> {
-    Ok(view.get(&schema::ORGS, &id)?.map(|o| o.name).unwrap_or_default())
+    Ok(view.shared(&schema::ORGS, &id)?.map(|o| o.name.clone()).unwrap_or_default())
 }
 
 /// Every setting with its value in force and where it comes from.

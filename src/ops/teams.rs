@@ -11,6 +11,7 @@ use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
 use crate::policy::{Actor, Credential, Held, Resource, Subject, decide_giving};
 use crate::store::{Listed, Range};
 use crate::store::{Read, schema};
+use std::sync::Arc;
 
 /// One line of a team's member list.
 #[derive(Clone, Debug)]
@@ -499,10 +500,15 @@ fn shown(typed: &str) -> String {
 
 /// A team by folded name; no check of rights.
 pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<Team>> {
+    Ok(known_as(view, typed)?.map(Arc::unwrap_or_clone))
+}
+
+/// [`by_name`] without a copy.
+pub(crate) fn known_as(view: &impl Read, typed: &str) -> Result<Option<Arc<Team>>> {
     if typed.len() > 4 * name::NAME_MAX {
         return Ok(None);
     }
-    view.find(&schema::TEAM_BY_NAME, &name::fold(typed))
+    view.find_shared(&schema::TEAM_BY_NAME, &name::fold(typed))
 }
 
 pub(super) fn must_exist(view: &impl Read, typed: &str) -> Result<Team> {

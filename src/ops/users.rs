@@ -14,6 +14,7 @@ use crate::model::{Entity, OrgId, UserId};
 use crate::policy::Resource;
 use crate::store::{Listed, Range};
 use crate::store::{Read, Tx, schema};
+use std::sync::Arc;
 
 /// What it takes to make a person.
 #[derive(Clone, Debug, Default)]
@@ -401,14 +402,19 @@ pub(super) fn is_active(view: &impl Read, id: UserId) -> Result<bool> {
 
 /// A living user by username or address, folded; no check of rights.
 pub(crate) fn by_name(view: &impl Read, typed: &str) -> Result<Option<User>> {
+    Ok(known_as(view, typed)?.map(Arc::unwrap_or_clone))
+}
+
+/// [`by_name`] without a copy.
+pub(crate) fn known_as(view: &impl Read, typed: &str) -> Result<Option<Arc<User>>> {
     let folded = name::fold(typed);
     if folded.len() > name::EMAIL_MAX {
         return Ok(None);
     }
-    if let Some(user) = view.find(&schema::USER_BY_NAME, &folded)? {
+    if let Some(user) = view.find_shared(&schema::USER_BY_NAME, &folded)? {
         return Ok(Some(user));
     }
-    view.find(&schema::USER_BY_EMAIL, &folded)
+    view.find_shared(&schema::USER_BY_EMAIL, &folded)
 }
 
 fn must_exist(view: &impl Read, typed: &str) -> Result<User> {

@@ -63,10 +63,10 @@ impl Held {
     /// A role as `view` defines it. A custom role that is gone counts as view-only: doubt never gives more.
     pub fn load(view: &impl Read, role: TeamRole) -> Result<Held> {
         let TeamRole::Custom(id) = role else { return Ok(Held::of(role)) };
-        Ok(match view.get(&schema::ROLES, &id)? {
+        Ok(match view.shared(&schema::ROLES, &id)? {
             Some(custom) => {
                 let adds = custom.permissions.iter().copied().collect();
-                Held { role, base: custom.inherits, adds, name: custom.name }
+                Held { role, base: custom.inherits, adds, name: custom.name.clone() }
             }
             None => Held { role, ..Held::of(TeamRole::Viewer) },
         })
@@ -234,10 +234,10 @@ impl Facts {
 /// is gone counts as anonymous.
 pub fn load(view: &impl Read, subject: &Subject, resource: Resource, switches: Switches) -> Result<Facts> {
     let asker = match subject.actor {
-        Actor::User(id) => view.get(&schema::USERS, &id)?,
+        Actor::User(id) => view.shared(&schema::USERS, &id)?,
         _ => None,
     };
-    about(view, subject, asker.as_ref(), resource, switches)
+    about(view, subject, asker.as_deref(), resource, switches)
 }
 
 /// [`load`] where the asker's row, as `view` has it, is at hand.
@@ -272,20 +272,20 @@ pub fn about(
 fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<(OrgId, What)> {
     let role_in = |team: TeamId| -> Result<Option<Held>> {
         let Some(asker) = asker else { return Ok(None) };
-        let membership = view.get(&schema::MEMBERSHIPS, &(team, asker.id))?;
+        let membership = view.shared(&schema::MEMBERSHIPS, &(team, asker.id))?;
         membership.map(|m| Held::load(view, m.role)).transpose()
     };
     match resource {
         Resource::Org(id) => {
-            let org = view.get(&schema::ORGS, &id)?.ok_or_else(absent)?;
-            Ok((id, What::Org { id, name: org.name }))
+            let org = view.shared(&schema::ORGS, &id)?.ok_or_else(absent)?;
+            Ok((id, What::Org { id, name: org.name.clone() }))
         }
         Resource::User(id) => {
             let other;
             let user = match asker {
                 Some(asker) if asker.id == id => asker,
                 _ => {
-                    let found = view.get(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted);
+                    let found = view.shared(&schema::USERS, &id)?.filter(|u| u.status != Status::Deleted);
                     other = found.ok_or_else(absent)?;
                     &other
                 }
@@ -307,50 +307,52 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             Ok((org, what))
         }
         Resource::Entity(Entity::Team(id)) => {
-            let team = view.get(&schema::TEAMS, &id)?.ok_or_else(absent)?;
+            let team = view.shared(&schema::TEAMS, &id)?.ok_or_else(absent)?;
             let enforced = view.shared(&schema::ORGS, &team.org)?.is_some_and(|org| org.admins_invite);
             let inviting = match (enforced, team.members_invite) {
                 (true, _) => Inviting::Admins,
                 (false, true) => Inviting::Members,
                 (false, false) => Inviting::Roles,
             };
-            Ok((team.org, What::Team { id, name: team.name, role: role_in(id)?, inviting }))
+            Ok((team.org, What::Team { id, name: team.name.clone(), role: role_in(id)?, inviting }))
         }
         Resource::Entity(Entity::Person(owner)) => {
-            let user = view.get(&schema::USERS, &owner)?.ok_or_else(absent)?;
+            let user = view.shared(&schema::USERS, &owner)?.ok_or_else(absent)?;
             let org = user.orgs.first().map(|m| m.org).ok_or_else(absent)?;
-            Ok((org, What::Namespace { owner, name: user.username }))
+            Ok((org, What::Namespace { owner, name: user.username.clone() }))
         }
         Resource::Run(id) => {
-            let run = view.get(&schema::RUNS, &id)?.ok_or_else(absent)?;
+            let run = view.shared(&schema::RUNS, &id)?.ok_or_else(absent)?;
             let (org, mut what) = gather(view, asker, Resource::Project(run.project))?;
             if let What::Project { inside, .. } = &mut what {
                 let own = asker.is_some_and(|a| run.is_own(a.id));
-                *inside = Some(Inside { id, name: run.name, own });
+                *inside = Some(Inside { id, name: run.name.clone(), own });
             }
             Ok((org, what))
         }
         Resource::Project(id) => {
-            let project = view.get(&schema::PROJECTS, &id)?.ok_or_else(absent)?;
+            let project = view.shared(&schema::PROJECTS, &id)?.ok_or_else(absent)?;
             let (entity_name, role) = match project.entity {
-                Entity::Team(team) => (view.get(&schema::TEAMS, &team)?.ok_or_else(absent)?.name, role_in(team)?),
+                Entity::Team(team) => {
+                    (view.shared(&schema::TEAMS, &team)?.ok_or_else(absent)?.name.clone(), role_in(team)?)
+                }
                 Entity::Person(owner) => {
-                    let name = view.get(&schema::USERS, &owner)?.ok_or_else(absent)?.username;
+                    let name = view.shared(&schema::USERS, &owner)?.ok_or_else(absent)?.username.clone();
                     (name, asker.filter(|a| a.id == owner).map(|_| Held::of(TeamRole::Admin)))
                 }
             };
             let apart = match asker {
                 // Project roles and invitations count in team and restricted projects only, for members of the team.
                 Some(asker) if role.is_some() && project.visibility >= Visibility::Team => {
-                    view.get(&schema::PROJECT_MEMBERS, &(id, asker.id))?
+                    view.shared(&schema::PROJECT_MEMBERS, &(id, asker.id))?
                 }
                 _ => None,
             };
-            let invited = project.visibility == Visibility::Restricted && apart.is_some_and(|m| m.invited);
+            let invited = project.visibility == Visibility::Restricted && apart.as_ref().is_some_and(|m| m.invited);
             let project_role = apart.and_then(|m| m.role).map(|role| Held::load(view, role)).transpose()?;
             let what = What::Project {
                 id,
-                name: project.name,
+                name: project.name.clone(),
                 entity: project.entity,
                 entity_name,
                 visibility: project.visibility,

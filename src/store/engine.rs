@@ -34,22 +34,27 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> bool + 'a;
 pub trait Engine: Send + Sync {
     /// A consistent snapshot of the latest commit.
     fn view(&self) -> Result<Box<dyn View>, EngineError>;
-    /// A snapshot that can end in a batch.
+    /// The right to commit one batch on the state of now: what is read for it is read from views taken after this.
     fn begin(&self) -> Result<Box<dyn Commit>, EngineError>;
 }
 
 /// A consistent snapshot.
 pub trait View: Send {
+    /// A number of the state seen: two views of one process with the same number see the same rows, whatever store they are
+    /// of. `None` where no such number is kept.
+    fn stamp(&self) -> Option<u64> {
+        None
+    }
     /// Hands the value at `key` to `found` without copying it; whether there is one.
     fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError>;
     /// Walks the rows with `from <= key < to` until `visit` answers `false`. `to` empty means no upper bound.
     fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError>;
 }
 
-/// A snapshot that can end in a batch.
-pub trait Commit: View {
-    /// Applies `batch` atomically and durably.
-    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError>;
+/// The right to commit one batch, as long as nobody else commits before.
+pub trait Commit: Send {
+    /// Applies `batch` atomically and durably; gives the right to commit the next one on the very state that this made.
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<Box<dyn Commit>, CommitError>;
 }
 
 /// Why a commit did not succeed.

@@ -6,6 +6,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -20,7 +21,11 @@ struct State {
 pub struct Memory {
     state: Arc<RwLock<State>>,
     faults: Arc<Mutex<VecDeque<CommitError>>>,
+    gate: Arc<Mutex<Option<Gate>>>,
 }
+
+/// Tells that a commit has come, and waits for the word to carry it out.
+struct Gate(Sender<()>, Receiver<()>);
 
 impl Memory {
     /// An empty map.
@@ -32,6 +37,13 @@ impl Memory {
     pub fn fail_next(&self, fault: CommitError) {
         self.faults.lock().push_back(fault);
     }
+
+    /// Holds the next commit: the receiver tells that it has come, dropping the sender lets it go on.
+    pub fn hold_next(&self) -> (Receiver<()>, Sender<()>) {
+        let ((come, arrived), (go, word)) = (channel(), channel());
+        *self.gate.lock() = Some(Gate(come, word));
+        (arrived, go)
+    }
 }
 
 struct MemoryView {
@@ -39,7 +51,6 @@ struct MemoryView {
 }
 
 struct MemoryCommit {
-    view: MemoryView,
     version: u64,
     engine: Memory,
 }
@@ -50,9 +61,7 @@ impl Engine for Memory {
     }
 
     fn begin(&self) -> Result<Box<dyn Commit>, EngineError> {
-        let state = self.state.read();
-        let view = MemoryView { rows: state.rows.clone() };
-        Ok(Box::new(MemoryCommit { view, version: state.version, engine: self.clone() }))
+        Ok(Box::new(MemoryCommit { version: self.state.read().version, engine: self.clone() }))
     }
 }
 
@@ -84,21 +93,14 @@ impl View for MemoryView {
     }
 }
 
-impl View for MemoryCommit {
-    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
-        self.view.get(key, found)
-    }
-
-    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        self.view.scan(from, to, order, visit)
-    }
-}
-
 impl Commit for MemoryCommit {
-    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError> {
-        let MemoryCommit { view, version, engine } = *self;
-        // Dropped before the change, else every commit would copy the whole map.
-        drop(view);
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<Box<dyn Commit>, CommitError> {
+        let MemoryCommit { version, engine } = *self;
+        let gate = engine.gate.lock().take();
+        if let Some(Gate(come, word)) = gate {
+            let _ = come.send(());
+            let _ = word.recv();
+        }
         let fault = engine.faults.lock().pop_front();
         if let Some(fault @ (CommitError::Conflict | CommitError::Refused(_))) = fault {
             return Err(fault);
@@ -111,10 +113,14 @@ impl Commit for MemoryCommit {
         let rows = Arc::make_mut(&mut state.rows);
         for (key, value) in batch {
             match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
             };
         }
-        fault.map_or(Ok(()), Err)
+        drop(state);
+        match fault {
+            Some(fault) => Err(fault),
+            None => Ok(Box::new(MemoryCommit { version: version + 1, engine })),
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! The format stamp: marks an empty store as ours, refuses a foreign or newer one, and carries an older one forward by
 //! numbered steps. A step is permanent once released; it runs in its own transaction together with the new stamp.
 
-use super::engine::{Commit, Engine, Order, uncommitted};
+use super::engine::{Engine, Order, uncommitted};
 use super::table::{Directory, pack, unpack};
 use super::tx::{Base, Tx};
 use crate::error::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,13 +77,13 @@ fn stamp_with(tx: &mut Tx, version: u32) -> Result<()> {
 
 /// A transaction before the writer thread is there.
 fn write(engine: &dyn Engine, directory: &Arc<Directory>, f: impl Fn(&mut Tx) -> Result<()>) -> Result<()> {
-    let commit: Box<dyn Commit> = engine.begin()?;
-    let base = Rc::new(Base { commit, batch: RefCell::default() });
+    let commit = engine.begin()?;
+    let base = Rc::new(Base::over(engine.view()?, None));
     let mut tx = Tx::new(base.clone(), directory.clone());
     f(&mut tx)?;
     let (rows, _) = tx.finish()?;
-    let base = Rc::into_inner(base).ok_or_else(|| Error::internal("a transaction outlived its closure"))?;
-    base.commit.commit(rows).map_err(|e| uncommitted(&e))
+    drop(base);
+    commit.commit(&rows).map(drop).map_err(|e| uncommitted(&e))
 }
 
 /// Whether a row is the stamp, which belongs to no table.

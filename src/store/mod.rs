@@ -35,13 +35,11 @@ pub use tx::{MAX_TX, MAX_VALUE, Tx};
 
 use crate::error::{Code, Error, Result};
 use engine::Engine;
-use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::sync_channel;
 use table::Directory;
-use writer::{Job, Pending};
+use writer::{Job, Pending, Refused, Threads};
 
 /// The name of the store file inside the data directory.
 pub const FILE_NAME: &str = "store.redb";
@@ -53,8 +51,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     engine: Arc<dyn Engine>,
     directory: Arc<Directory>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    queue: SyncSender<writer::Order>,
+    writer: Threads,
 }
 
 impl Store {
@@ -63,15 +60,9 @@ impl Store {
     pub fn open(engine: Arc<dyn Engine>, schema: &'static Schema) -> Result<Store> {
         let directory = Arc::new(Directory::new(schema));
         migrate::prepare(engine.as_ref(), &directory)?;
-        let (queue, orders) = sync_channel(writer::QUEUE);
-        let thread = {
-            let (engine, directory) = (engine.clone(), directory.clone());
-            std::thread::Builder::new()
-                .name("store-writer".to_owned())
-                .spawn(move || writer::run(&engine, &directory, &orders))
-                .map_err(|e| Error::internal(format!("the writer thread cannot start: {e}")))?
-        };
-        Ok(Store(Arc::new(Inner { engine, directory, writer: Mutex::new(Some(thread)), queue })))
+        let writer = writer::start(engine.clone(), directory.clone())
+            .map_err(|e| Error::internal(format!("the writing threads cannot start: {e}")))?;
+        Ok(Store(Arc::new(Inner { engine, directory, writer })))
     }
 
     /// Opens or creates the store file at `path`, readable by its owner only. [`Code::Busy`] when another process has
@@ -128,35 +119,22 @@ impl Store {
 
     /// Finishes the queued writes and ends the writer thread. Later writes are refused; reads go on.
     pub fn shutdown(&self) {
-        let writer = self.0.writer.lock().take();
-        if let Some(writer) = writer {
-            let _ = self.0.queue.send(writer::Order::Stop);
-            let _ = writer.join();
-        }
+        self.0.writer.end();
     }
 
     fn enqueue(&self, job: impl Job + 'static) -> Result<()> {
-        match self.0.queue.try_send(writer::Order::Run(Box::new(job))) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                Err(Error::new(Code::Busy, "Too many changes are waiting. Nothing was changed.")
-                    .hint("Try again shortly.")
-                    .retry_after(1))
-            }
-            Err(TrySendError::Disconnected(_)) => Err(stopped()),
-        }
+        self.0.writer.inbox.offer(Box::new(job)).map_err(|refused| match refused {
+            Refused::Full => Error::new(Code::Busy, "Too many changes are waiting. Nothing was changed.")
+                .hint("Try again shortly.")
+                .retry_after(1),
+            Refused::Stopped => stopped(),
+        })
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(writer) = self.writer.get_mut().take()
-            // The last handle may be dropped by a closure on the writer thread itself, which then ends by itself.
-            && writer.thread().id() != std::thread::current().id()
-        {
-            let _ = self.queue.send(writer::Order::Stop);
-            let _ = writer.join();
-        }
+        self.writer.end();
     }
 }
 

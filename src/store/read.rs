@@ -19,6 +19,10 @@ pub trait Rows {
     fn walk(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<()>;
     /// The number of the table that keeps this record type.
     fn table_of(&self, record: TypeId) -> Option<u16>;
+    /// The number of the state seen, where it has one; see [`View::stamp`].
+    fn stamp(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A consistent view of the store, for as long as it lives. Keep it short: it holds back the reuse of space.
@@ -43,6 +47,9 @@ impl Rows for Snapshot {
     fn table_of(&self, record: TypeId) -> Option<u16> {
         self.directory.number_of(record)
     }
+    fn stamp(&self) -> Option<u64> {
+        self.view.stamp()
+    }
 }
 
 /// Typed reads.
@@ -52,12 +59,21 @@ pub trait Read: Rows {
         self.load(&row_key(table.number, key))
     }
 
-    /// [`Self::get`] for rows that requests read again and again: decoded once for as long as their bytes stay the same.
+    /// [`Self::get`] for rows that requests read again and again: looked up once for as long as nothing at all was written,
+    /// decoded once for as long as their bytes stay the same.
     fn shared<V: Record>(&self, table: &Table<V>, key: &V::Key) -> Result<Option<Arc<V>>> {
-        let row = row_key(table.number, key);
-        let mut found = None;
-        self.row(&row, &mut |value| found = Some(memo::decoded(&row, value)))?;
-        found.transpose().map_err(|why| undecodable(&why))
+        self.load_shared(&row_key(table.number, key))
+    }
+
+    /// [`Self::find`] in the way of [`Self::shared`].
+    fn find_shared<V: Record, K: KeyCode>(&self, index: &Unique<V, K>, key: &K) -> Result<Option<Arc<V>>> {
+        let held = self.remembered(&row_key(index.number, key), |row| Ok(row.to_vec()))?;
+        match held {
+            Some(row) if table_number(&row) == self.table_of(TypeId::of::<V>()) => {
+                self.load_shared(&row)?.map_or_else(|| Err(dangling()), |value| Ok(Some(value)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The record that holds `key` in a unique index; a holder in another table that shares the index counts as none.
@@ -174,6 +190,29 @@ pub trait Read: Rows {
         Ok(items)
     }
 
+    #[doc(hidden)]
+    fn load_shared<V: Record>(&self, row: &[u8]) -> Result<Option<Arc<V>>> {
+        self.remembered(row, unpack::<V>)
+    }
+
+    /// What `read` makes of the value at `row`, made anew only where the value is another one.
+    #[doc(hidden)]
+    fn remembered<T: Send + Sync + 'static>(
+        &self,
+        row: &[u8],
+        read: impl Fn(&[u8]) -> std::result::Result<T, String>,
+    ) -> Result<Option<Arc<T>>> {
+        let stamp = self.stamp();
+        if let Some(known) = stamp.and_then(|stamp| memo::current(stamp, row)) {
+            return Ok(known);
+        }
+        let mut found = None;
+        if !self.row(row, &mut |value| found = Some(memo::made_of(stamp, row, value, &read)))? {
+            memo::absent(stamp, row);
+        }
+        found.transpose().map_err(|why| undecodable(&why))
+    }
+
     /// The record stored under a row key.
     #[doc(hidden)]
     fn load<V: Record>(&self, row: &[u8]) -> Result<Option<V>> {
@@ -193,6 +232,9 @@ impl<R: Rows + ?Sized> Rows for &R {
     fn table_of(&self, record: TypeId) -> Option<u16> {
         (**self).table_of(record)
     }
+    fn stamp(&self) -> Option<u64> {
+        (**self).stamp()
+    }
 }
 
 impl<R: Rows + ?Sized> Rows for &mut R {
@@ -204,6 +246,9 @@ impl<R: Rows + ?Sized> Rows for &mut R {
     }
     fn table_of(&self, record: TypeId) -> Option<u16> {
         (**self).table_of(record)
+    }
+    fn stamp(&self) -> Option<u64> {
+        (**self).stamp()
     }
 }
 

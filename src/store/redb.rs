@@ -29,9 +29,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// Pages that redb keeps in memory, in bytes; the operating system caches the rest.
-const CACHE: usize = 64 * 1024 * 1024;
+const CACHE: usize = 256 * 1024 * 1024;
 
-type Bytes = ReadOnlyTable<&'static [u8], &'static [u8]>;
+/// One committed state.
+struct State {
+    rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// No other state of this process has it, whichever file that is of.
+    stamp: u64,
+}
+
+/// The stamps given so far.
+static STAMPS: AtomicU64 = AtomicU64::new(0);
 
 /// The engine over one file or another backend. Clones share it.
 #[derive(Clone)]
@@ -44,7 +52,7 @@ struct Inner {
     sync_failed: Arc<AtomicBool>,
     open: RwLock<Open>,
     /// The latest snapshot, so that a read need not open one. Dropped before a commit, which may reuse what it holds back.
-    latest: Mutex<Option<Arc<Bytes>>>,
+    latest: Mutex<Option<Arc<State>>>,
     /// Counts commits, so that a commit whose base is outdated is a conflict.
     version: AtomicU64,
 }
@@ -119,9 +127,9 @@ impl Redb {
         Ok(Redb(Arc::new(Inner { disk, writable, sync_failed, open, latest, version: AtomicU64::new(0) })))
     }
 
-    fn table(&self) -> Result<Arc<Bytes>, EngineError> {
-        if let Some(table) = self.0.latest.lock().as_ref() {
-            return Ok(table.clone());
+    fn state(&self) -> Result<Arc<State>, EngineError> {
+        if let Some(state) = self.0.latest.lock().as_ref() {
+            return Ok(state.clone());
         }
         let open = self.0.open.read();
         let database = open.database.as_ref().ok_or_else(closed)?;
@@ -171,7 +179,7 @@ impl Redb {
         Ok(())
     }
 
-    fn apply(&self, batch: Batch) -> Result<(), EngineError> {
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         discard(self.0.latest.lock().take());
         let open = self.0.open.read();
         let database = open.database.as_ref().ok_or_else(closed)?;
@@ -180,7 +188,7 @@ impl Redb {
             transaction.set_durability(Durability::Immediate).map_err(engine_error)?;
             {
                 let mut table = transaction.open_table(ROWS).map_err(engine_error)?;
-                for (key, value) in &batch {
+                for (key, value) in batch {
                     match value {
                         Some(value) => drop(table.insert(key.as_slice(), value.as_slice()).map_err(engine_error)?),
                         None => drop(table.remove(key.as_slice()).map_err(engine_error)?),
@@ -197,21 +205,21 @@ impl Redb {
 
 impl Engine for Redb {
     fn view(&self) -> Result<Box<dyn View>, EngineError> {
-        Ok(Box::new(RedbView(Some(self.table()?))))
+        Ok(Box::new(RedbView(Some(self.state()?))))
     }
 
     fn begin(&self) -> Result<Box<dyn Commit>, EngineError> {
         self.recover()?;
         let version = self.0.version.load(Ordering::SeqCst);
-        Ok(Box::new(RedbCommit { view: RedbView(Some(self.table()?)), version, engine: self.clone() }))
+        Ok(Box::new(RedbCommit { version, engine: self.clone() }))
     }
 }
 
 /// A snapshot; it is there until the view is dropped.
-struct RedbView(Option<Arc<Bytes>>);
+struct RedbView(Option<Arc<State>>);
 
 impl RedbView {
-    fn table(&self) -> Result<&Bytes, EngineError> {
+    fn state(&self) -> Result<&State, EngineError> {
         self.0.as_deref().ok_or_else(closed)
     }
 }
@@ -223,14 +231,17 @@ impl Drop for RedbView {
 }
 
 struct RedbCommit {
-    view: RedbView,
     version: u64,
     engine: Redb,
 }
 
 impl View for RedbView {
+    fn stamp(&self) -> Option<u64> {
+        self.0.as_ref().map(|state| state.stamp)
+    }
+
     fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
-        match guarded(|| self.table()?.get(key).map_err(engine_error))? {
+        match guarded(|| self.state()?.rows.get(key).map_err(engine_error))? {
             Some(value) => {
                 found(guarded(|| Ok(value.value()))?);
                 Ok(true)
@@ -244,7 +255,8 @@ impl View for RedbView {
             return Ok(());
         }
         let upper = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
-        let mut range = guarded(|| self.table()?.range::<&[u8]>((Bound::Included(from), upper)).map_err(engine_error))?;
+        let mut range =
+            guarded(|| self.state()?.rows.range::<&[u8]>((Bound::Included(from), upper)).map_err(engine_error))?;
         loop {
             let next = guarded(|| {
                 let next = match order {
@@ -262,20 +274,9 @@ impl View for RedbView {
     }
 }
 
-impl View for RedbCommit {
-    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
-        self.view.get(key, found)
-    }
-
-    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        self.view.scan(from, to, order, visit)
-    }
-}
-
 impl Commit for RedbCommit {
-    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError> {
-        let RedbCommit { view, version, engine } = *self;
-        drop(view);
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<Box<dyn Commit>, CommitError> {
+        let RedbCommit { version, engine } = *self;
         let next = version + 1;
         if engine.0.version.compare_exchange(version, next, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return Err(CommitError::Conflict);
@@ -284,15 +285,17 @@ impl Commit for RedbCommit {
             engine.degrade();
             let unknown = engine.0.sync_failed.load(Ordering::SeqCst);
             if unknown { CommitError::Unknown(e) } else { CommitError::Refused(e) }
-        })
+        })?;
+        Ok(Box::new(RedbCommit { version: next, engine }))
     }
 }
 
 /// A snapshot of the latest commit.
-fn latest(database: &Database) -> Result<Bytes, EngineError> {
+fn latest(database: &Database) -> Result<State, EngineError> {
     guarded(|| {
         let transaction = database.begin_read().map_err(engine_error)?;
-        transaction.open_table(ROWS).map_err(engine_error)
+        let rows = transaction.open_table(ROWS).map_err(engine_error)?;
+        Ok(State { rows, stamp: STAMPS.fetch_add(1, Ordering::Relaxed) })
     })
 }
 

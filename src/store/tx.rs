@@ -1,8 +1,8 @@
-//! A unit of work: overlay over the batch's earlier overlays over the engine's snapshot. Reads see own writes; rollback is
+//! A unit of work: overlay over the batch's earlier overlays over what is being committed over the engine's snapshot. Reads see own writes; rollback is
 //! dropping the overlay. `put` keeps every declared index, so no caller ever writes an index row.
 //! Portability limits are enforced here from day one, or they are lost by habit. Who runs it: `writer.rs`.
 
-use super::engine::{Batch, Commit, Order, Visit};
+use super::engine::{Batch, Order, View, Visit};
 use super::range::MAX_KEY;
 use super::read::{Rows, undecodable};
 use super::table::{Directory, Kind, Record, Sequence, Table, pack, row_key, unpack};
@@ -21,8 +21,16 @@ pub const MAX_TX: usize = 2 * 1024 * 1024;
 
 /// What the closures of one batch share: the engine's snapshot, and what those before have written.
 pub(super) struct Base {
-    pub(super) commit: Box<dyn Commit>,
+    view: Box<dyn View>,
+    /// The batch before, where it is being committed: the snapshot may have been taken before or after that.
+    below: Option<Arc<Batch>>,
     pub(super) batch: RefCell<Batch>,
+}
+
+impl Base {
+    pub(super) fn over(view: Box<dyn View>, below: Option<Arc<Batch>>) -> Self {
+        Base { view, below, batch: RefCell::default() }
+    }
 }
 
 /// A unit of work. Returning `Err` from the closure drops all it wrote.
@@ -148,13 +156,14 @@ impl Tx {
 impl Rows for Tx {
     fn row(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool> {
         let batch = self.base.batch.borrow();
-        match self.overlay.get(key).or_else(|| batch.get(key)) {
+        let below = self.base.below.as_deref();
+        match self.overlay.get(key).or_else(|| batch.get(key)).or_else(|| below?.get(key)) {
             Some(Some(value)) => {
                 found(value);
                 Ok(true)
             }
             Some(None) => Ok(false),
-            None => Ok(self.base.commit.get(key, found)?),
+            None => Ok(self.base.view.get(key, found)?),
         }
     }
 
@@ -165,8 +174,10 @@ impl Rows for Tx {
         let batch = self.base.batch.borrow();
         let bounds = (Bound::Included(from), Bound::Excluded(to));
         let mut written: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
-        for (key, value) in batch.range::<[u8], _>(bounds).chain(self.overlay.range::<[u8], _>(bounds)) {
-            written.insert(key, value.as_deref());
+        for layer in [self.base.below.as_deref(), Some(&*batch), Some(&self.overlay)].into_iter().flatten() {
+            for (key, value) in layer.range::<[u8], _>(bounds) {
+                written.insert(key, value.as_deref());
+            }
         }
         let mut written: Vec<_> = written.into_iter().collect();
         // The next one is taken off the end.
@@ -175,7 +186,7 @@ impl Rows for Tx {
         }
         let before = |a: &[u8], b: &[u8]| if order == Order::Ascending { a < b } else { a > b };
         let mut going = true;
-        self.base.commit.scan(from, to, order, &mut |key, value| {
+        self.base.view.scan(from, to, order, &mut |key, value| {
             while going
                 && let Some((ours, _)) = written.last()
                 && before(ours, key)

@@ -1,29 +1,25 @@
-//! The one writer: a thread that drains a bounded queue of closures, runs each on its own overlay over one engine
-//! transaction, commits once, then answers them all (group commit: many writers share one fsync).
-//! While many write at once a batch waits a moment for company: a commit costs the same for one closure as for dozens.
-//! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the whole batch again.
+//! Two threads that write. The *writer* runs closures from a bounded queue, each on its own overlay; the *committer* commits
+//! what a whole batch of them wrote, then answers them all (group commit: many writers share one fsync). While a batch is
+//! being committed the next one runs already, over the rows that are on their way; should those not arrive, it runs again.
+//! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the closures again.
 
-use super::engine::{CommitError, Engine, uncommitted};
+use super::engine::{Batch, Commit, CommitError, Engine, EngineError, EngineFault, uncommitted};
 use super::table::Directory;
 use super::tx::{Base, MAX_TX, Tx};
 use crate::error::{Error, Result};
 use crate::meter::{self, Meter};
-use std::cell::RefCell;
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{JoinHandle, ThreadId};
 
 /// Closures that wait at most; more are refused with [`crate::error::Code::Busy`].
 pub(super) const QUEUE: usize = 4_096;
 /// Closures that share one commit at most.
 const BATCH: usize = 256;
-/// How long a batch waits at a time for company.
-const NAP: Duration = Duration::from_micros(250);
-/// The longest that one commit can make the next batch wait.
-const PATIENCE: Duration = Duration::from_millis(5);
 /// How often a batch is run again after conflicts.
 const ATTEMPTS: usize = 10;
 
@@ -35,14 +31,6 @@ pub(super) trait Job: Send {
     fn refuse(&mut self, e: Error);
     /// The batch is committed (`None`) or is not: answers whoever waits.
     fn settle(self: Box<Self>, failure: Option<Error>);
-}
-
-/// What the writer is told.
-pub(super) enum Order {
-    /// Run this.
-    Run(Box<dyn Job>),
-    /// Finish what was queued before this, then end.
-    Stop,
 }
 
 /// A closure with its outcome and with whoever waits for it.
@@ -88,140 +76,322 @@ where
     }
 }
 
-/// Runs until it is told to stop or every sender is gone.
-///
-/// Whoever wrote while the last commit ran was either in it or is in the queue when it ends: so many write at once. Left
-/// alone they would go on in two halves, one waiting for the other's fsync, and pay two where one would do; so a batch that
-/// is smaller waits for the others to come again, half as long as a commit takes. A single client never waits.
-pub(super) fn run(engine: &Arc<dyn Engine>, directory: &Arc<Directory>, queue: &Receiver<Order>) {
-    let mut source = Source { queue, ready: VecDeque::new(), given: 0, company: 0, until: None, stopping: false };
-    while source.wait() {
-        batch(engine.as_ref(), directory, &mut source);
+/// Where closures wait for the writer, and what wakes it.
+#[derive(Default)]
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Box<dyn Job>>,
+    outcome: Option<Outcome>,
+    stopped: bool,
+}
+
+/// Why a closure was not taken.
+pub(super) enum Refused {
+    /// [`QUEUE`] others wait.
+    Full,
+    /// The writer ended, or is about to.
+    Stopped,
+}
+
+/// What became of a batch.
+struct Outcome {
+    result: std::result::Result<Box<dyn Commit>, CommitError>,
+    /// The closures, where they are to run again.
+    again: Vec<Box<dyn Job>>,
+}
+
+/// What the writer does next.
+enum Next {
+    Run(Box<dyn Job>),
+    Committed(Outcome),
+    /// Nothing is there now.
+    Nothing,
+}
+
+impl Inbox {
+    /// Queues `job`.
+    pub(super) fn offer(&self, job: Box<dyn Job>) -> std::result::Result<(), Refused> {
+        let mut waiting = self.waiting.lock();
+        if waiting.stopped {
+            return Err(Refused::Stopped);
+        }
+        if waiting.jobs.len() >= QUEUE {
+            return Err(Refused::Full);
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Takes no more; what was taken is finished.
+    pub(super) fn stop(&self) {
+        self.waiting.lock().stopped = true;
+        self.changed.notify_one();
+    }
+
+    fn report(&self, outcome: Outcome) {
+        self.waiting.lock().outcome = Some(outcome);
+        self.changed.notify_one();
+    }
+
+    /// The next thing: an outcome first, then a closure unless there is no `room`. Waits for one where it `may_wait`, which
+    /// ends when the inbox is stopped and no outcome is `due`.
+    fn next(&self, room: bool, may_wait: bool, due: bool) -> Next {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if let Some(outcome) = waiting.outcome.take() {
+                return Next::Committed(outcome);
+            }
+            if room && let Some(job) = waiting.jobs.pop_front() {
+                return Next::Run(job);
+            }
+            if !may_wait || (waiting.stopped && !due) {
+                return Next::Nothing;
+            }
+            self.changed.wait(&mut waiting);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.lock().jobs.is_empty()
     }
 }
 
-/// Hands out closures, batch by batch.
-struct Source<'a> {
-    queue: &'a Receiver<Order>,
-    /// Taken off the queue already.
-    ready: VecDeque<Box<dyn Job>>,
-    /// How many of this batch were handed out.
-    given: usize,
-    /// How many make a batch that need not wait, and until when it may.
-    company: usize,
-    until: Option<Instant>,
-    stopping: bool,
+/// The two threads.
+pub(super) struct Threads {
+    /// Where they take closures from.
+    pub(super) inbox: Arc<Inbox>,
+    /// The one that ends last, and the other.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    committer: ThreadId,
 }
 
-impl Source<'_> {
-    /// Blocks until there is something to do; `false` when there will be nothing more.
-    fn wait(&mut self) -> bool {
-        if self.ready.is_empty() && !self.stopping {
-            match self.queue.recv() {
-                Ok(Order::Run(job)) => self.ready.push_back(job),
-                Ok(Order::Stop) | Err(_) => self.stopping = true,
-            }
+impl Threads {
+    /// Finishes what was taken and waits for that. The last handle of a store may be dropped by a closure on one of the
+    /// threads themselves, which then ends without being waited for.
+    pub(super) fn end(&self) {
+        self.inbox.stop();
+        let Some(writer) = self.writer.lock().take() else { return };
+        let here = std::thread::current().id();
+        if here != writer.thread().id() && here != self.committer {
+            let _ = writer.join();
         }
-        self.given = 0;
-        !self.ready.is_empty()
-    }
-
-    fn next(&mut self) -> Option<Box<dyn Job>> {
-        while self.ready.is_empty() && !self.take() {
-            let now = Instant::now();
-            let until = self.until.filter(|until| self.given < self.company && !self.stopping && now < *until)?;
-            std::thread::sleep(NAP.min(until - now));
-        }
-        let job = self.ready.pop_front()?;
-        self.given += 1;
-        Some(job)
-    }
-
-    /// Takes one off the queue, if there is one.
-    fn take(&mut self) -> bool {
-        if self.stopping {
-            return false;
-        }
-        match self.queue.try_recv() {
-            Ok(Order::Run(job)) => {
-                self.ready.push_back(job);
-                true
-            }
-            Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
-                self.stopping = true;
-                false
-            }
-            Err(TryRecvError::Empty) => false,
-        }
-    }
-
-    /// A commit of `jobs` took `took`: finds out how many write at once.
-    fn committed(&mut self, jobs: usize, took: Duration) {
-        while self.ready.len() < BATCH && self.take() {}
-        self.company = (jobs + self.ready.len()).min(BATCH);
-        self.until = Some(Instant::now() + (took / 2).min(PATIENCE));
     }
 }
 
-fn batch(engine: &dyn Engine, directory: &Arc<Directory>, source: &mut Source<'_>) {
-    let mut jobs: Vec<Box<dyn Job>> = Vec::new();
-    let mut failure = None;
-    for attempt in 0..ATTEMPTS {
-        let base = match engine.begin() {
-            Ok(commit) => Rc::new(Base { commit, batch: RefCell::default() }),
-            Err(e) => {
-                jobs.extend(std::iter::from_fn(|| source.next()).take(BATCH));
-                failure = Some(e.into());
-                break;
-            }
+/// Starts the two threads.
+pub(super) fn start(engine: Arc<dyn Engine>, directory: Arc<Directory>) -> std::io::Result<Threads> {
+    let inbox = Arc::new(Inbox::default());
+    // One batch at a time is given, so it never blocks.
+    let (hand, batches) = sync_channel::<Written>(1);
+    let reports = Arc::clone(&inbox);
+    let committer = std::thread::Builder::new().name("store-commit".to_owned()).spawn(move || {
+        for written in batches {
+            written.carry_out(|outcome| reports.report(outcome));
+        }
+    })?;
+    let (orders, id) = (Arc::clone(&inbox), committer.thread().id());
+    let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+        let ended = Ended(&orders);
+        let mut writer = Writer {
+            engine: engine.as_ref(),
+            directory: &directory,
+            inbox: &orders,
+            hand,
+            flying: None,
+            next: None,
+            begun: None,
+            jobs: Vec::new(),
+            bytes: 0,
+            again: VecDeque::new(),
+            attempts: 0,
         };
-        let mut bytes = 0;
-        if attempt == 0 {
-            while jobs.len() < BATCH
-                && bytes < MAX_TX
-                && let Some(mut job) = source.next()
-            {
-                bytes += layer(job.as_mut(), &base, directory);
-                jobs.push(job);
-            }
-        } else {
-            for job in &mut jobs {
-                layer(job.as_mut(), &base, directory);
-            }
-        }
-        // Every Tx is gone, so this is the last owner.
-        let Some(base) = Rc::into_inner(base) else {
-            failure = Some(Error::internal("a transaction outlived its closure"));
-            break;
-        };
-        let rows = base.batch.into_inner();
-        failure = None;
-        if rows.is_empty() {
-            break;
-        }
-        let started = Instant::now();
-        match base.commit.commit(rows) {
-            Ok(()) => {
-                source.committed(jobs.len(), started.elapsed());
+        writer.run();
+        drop((writer, ended));
+        let _ = committer.join();
+    })?;
+    Ok(Threads { inbox, writer: Mutex::new(Some(writer)), committer: id })
+}
+
+/// However the writer ends, nobody waits for it any more.
+struct Ended<'a>(&'a Inbox);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting.lock();
+        waiting.stopped = true;
+        let left = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        drop(left);
+    }
+}
+
+/// A batch that only waits for its commit.
+struct Written {
+    commit: Box<dyn Commit>,
+    rows: Arc<Batch>,
+    jobs: Vec<Box<dyn Job>>,
+}
+
+impl Written {
+    /// Commits, reports, then answers whoever waits, in this order: the next batch need not wait for the answers.
+    fn carry_out(self, report: impl FnOnce(Outcome)) {
+        let Written { commit, rows, jobs } = self;
+        let result = catch_unwind(AssertUnwindSafe(|| commit.commit(&rows))).unwrap_or_else(|_| {
+            Err(CommitError::Unknown(EngineError::new(EngineFault::Failed, "a commit panicked; the log has the place")))
+        });
+        let failure = match &result {
+            Ok(_) => {
                 meter::count(Meter::StoreCommits);
                 meter::add(Meter::StoreWrites, jobs.len() as u64);
-                break;
+                None
             }
+            Err(CommitError::Conflict) => return report(Outcome { result, again: jobs }),
             Err(e) => {
-                if !matches!(e, CommitError::Conflict) {
-                    tracing::error!(error = ?e, writes = jobs.len(), "the store did not commit");
-                }
-                failure = Some(uncommitted(&e));
-                if !matches!(e, CommitError::Conflict) {
-                    break;
-                }
+                tracing::error!(error = ?e, writes = jobs.len(), "the store did not commit");
+                Some(uncommitted(e))
+            }
+        };
+        report(Outcome { result, again: Vec::new() });
+        settle(jobs, failure.as_ref());
+    }
+}
+
+fn settle(jobs: Vec<Box<dyn Job>>, failure: Option<&Error>) {
+    for job in jobs {
+        let failure = failure.map(again);
+        // Whoever waits may panic in its callback; the others must not suffer for it.
+        let _ = catch_unwind(AssertUnwindSafe(|| job.settle(failure)));
+    }
+}
+
+/// Runs closures, batch after batch.
+struct Writer<'a> {
+    engine: &'a dyn Engine,
+    directory: &'a Arc<Directory>,
+    inbox: &'a Inbox,
+    hand: SyncSender<Written>,
+    /// What is being committed.
+    flying: Option<Arc<Batch>>,
+    /// The right to commit after what was committed last.
+    next: Option<Box<dyn Commit>>,
+    /// What the closures of the batch that is growing run on; the right to commit it, unless another batch is flying.
+    begun: Option<(Rc<Base>, Option<Box<dyn Commit>>)>,
+    jobs: Vec<Box<dyn Job>>,
+    bytes: usize,
+    /// Closures to run again, before any other.
+    again: VecDeque<Box<dyn Job>>,
+    /// How many commits in a row met a conflict.
+    attempts: usize,
+}
+
+impl Writer<'_> {
+    fn run(&mut self) {
+        loop {
+            let room = self.jobs.len() < BATCH && self.bytes < MAX_TX;
+            if room && let Some(job) = self.again.pop_front() {
+                self.execute(job);
+                continue;
+            }
+            let flying = self.flying.is_some();
+            match self.inbox.next(room, flying || self.jobs.is_empty(), flying) {
+                Next::Run(job) => self.execute(job),
+                Next::Committed(outcome) => self.committed(outcome),
+                Next::Nothing if !self.jobs.is_empty() => self.commit(),
+                Next::Nothing => return,
             }
         }
     }
-    for job in jobs {
-        let failure = failure.as_ref().map(again);
-        // Whoever waits may panic in its callback; the writer must not die of it.
-        let _ = catch_unwind(AssertUnwindSafe(|| job.settle(failure)));
+
+    /// Runs one closure on the batch that is growing.
+    fn execute(&mut self, mut job: Box<dyn Job>) {
+        let base = match self.base() {
+            Ok(base) => base,
+            Err(e) => {
+                // To begin again for each of many who wait by now would cost a try to open the file for each.
+                let mut jobs = vec![job];
+                while let Next::Run(job) = self.inbox.next(true, false, false) {
+                    jobs.push(job);
+                }
+                return settle(jobs, Some(&e));
+            }
+        };
+        self.bytes += layer(job.as_mut(), &base, self.directory);
+        self.jobs.push(job);
+    }
+
+    fn base(&mut self) -> Result<Rc<Base>> {
+        if let Some((base, _)) = &self.begun {
+            return Ok(base.clone());
+        }
+        let commit = match (&self.flying, self.next.take()) {
+            (Some(_), _) => None,
+            (None, Some(next)) => Some(next),
+            (None, None) => Some(self.engine.begin()?),
+        };
+        let base = Rc::new(Base::over(self.engine.view()?, self.flying.clone()));
+        self.begun = Some((base.clone(), commit));
+        Ok(base)
+    }
+
+    /// Hands the batch over; nothing is flying.
+    fn commit(&mut self) {
+        let jobs = std::mem::take(&mut self.jobs);
+        self.bytes = 0;
+        let Some((base, commit)) = self.begun.take() else { return settle(jobs, None) };
+        // Every Tx is gone, so this is the last owner; with it goes the snapshot, which holds back the reuse of space.
+        let rows = Rc::into_inner(base).map(|base| Arc::new(base.batch.into_inner()));
+        let (Some(rows), Some(commit)) = (rows, commit.or_else(|| self.next.take())) else {
+            return settle(jobs, Some(&Error::internal("a transaction outlived its closure")));
+        };
+        if rows.is_empty() {
+            self.next = Some(commit);
+            return settle(jobs, None);
+        }
+        let alone = jobs.len() == 1 && self.inbox.is_empty();
+        let written = Written { commit, rows, jobs };
+        if alone {
+            // Waking the other thread would only cost the one who waits its time.
+            let mut outcome = None;
+            written.carry_out(|o| outcome = Some(o));
+            return outcome.into_iter().for_each(|outcome| self.committed(outcome));
+        }
+        self.flying = Some(Arc::clone(&written.rows));
+        if let Err(e) = self.hand.send(written) {
+            self.flying = None;
+            settle(e.0.jobs, Some(&Error::internal("the committing thread is gone")));
+        }
+    }
+
+    /// The batch that was flying came down.
+    fn committed(&mut self, outcome: Outcome) {
+        self.flying = None;
+        match outcome.result {
+            Ok(next) => {
+                self.next = Some(next);
+                self.attempts = 0;
+                return;
+            }
+            Err(e @ CommitError::Conflict) if self.attempts + 1 >= ATTEMPTS => {
+                self.attempts = 0;
+                settle(outcome.again, Some(&uncommitted(&e)));
+            }
+            Err(CommitError::Conflict) => {
+                self.attempts += 1;
+                self.again.extend(outcome.again);
+            }
+            Err(_) => {}
+        }
+        // What ran meanwhile ran on rows that are not there.
+        self.begun = None;
+        self.bytes = 0;
+        self.again.extend(self.jobs.drain(..));
     }
 }
 

@@ -8,7 +8,7 @@ use bailiwick::model::role::OrgRole;
 use bailiwick::ops::Caller;
 use bailiwick::ops::users::{self, NewUser};
 use bailiwick::policy::Process;
-use bailiwick::store::engine::{Batch, Commit, CommitError, Engine, EngineError, Order, View, Visit};
+use bailiwick::store::engine::{Batch, Commit, CommitError, Engine, EngineError, View};
 use bailiwick::store::memory::Memory;
 use bailiwick::store::{Store, schema};
 use parking_lot::Mutex;
@@ -42,19 +42,11 @@ impl Engine for Recorder {
     }
 }
 
-impl View for Recording {
-    fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
-        self.inner.get(key, found)
-    }
-    fn scan(&self, from: &[u8], to: &[u8], order: Order, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        self.inner.scan(from, to, order, visit)
-    }
-}
-
 impl Commit for Recording {
-    fn commit(self: Box<Self>, batch: Batch) -> Result<(), CommitError> {
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<Box<dyn Commit>, CommitError> {
         self.batches.lock().push(batch.clone());
-        self.inner.commit(batch)
+        let inner = self.inner.commit(batch)?;
+        Ok(Box::new(Recording { inner, batches: self.batches }))
     }
 }
 

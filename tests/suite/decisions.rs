@@ -20,6 +20,7 @@ pub fn question(subject: &str, action: &str, kind: &str, id: &str) -> Value {
         "subject": {"type": "user", "id": subject},
         "action": {"name": action},
         "resource": {"type": kind, "id": id},
+        "options": {"reason_chain": true},
     })
 }
 
@@ -71,6 +72,14 @@ fn an_evaluation_says_what_enforcement_does_and_why() {
             );
             let path = format!("/access/v1/explain?subject={}&action=project:read&resource={id}", person.username);
             assert_eq!(root.get(&path).is(200).json()["chain"], said["context"]["chain"]);
+            let mut short = question(&person.username, "project:read", "project", &id);
+            short.as_object_mut().unwrap().remove("options");
+            let short = root.post_json("/access/v1/evaluation", &short).is(200).json();
+            assert!(short["context"]["chain"].is_null(), "{short}");
+            assert_eq!(
+                (&short["decision"], &short["context"]["reason"]),
+                (&said["decision"], &said["context"]["reason"])
+            );
             // About oneself the decision is the same, and hidden is absent.
             let own = ask(&person.client, &person.username, "project:read", "project", &id);
             assert_eq!(own["decision"], said["decision"]);

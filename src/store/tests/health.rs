@@ -21,7 +21,7 @@ fn peopled(engine: &Memory) -> Store {
 
 fn plant(engine: &Memory, key: Vec<u8>, value: Option<&[u8]>) {
     let batch = Batch::from([(key, value.map(<[u8]>::to_vec))]);
-    engine.begin().unwrap().commit(batch).unwrap();
+    engine.begin().unwrap().commit(&batch).unwrap();
 }
 
 fn findings_after(key: Vec<u8>, value: Option<&[u8]>) -> Vec<String> {

@@ -248,7 +248,7 @@ fn rows_written_before_a_field_existed_are_read_with_its_default() {
     let store = Store::open(Arc::new(engine.clone()), &SCHEMA).unwrap();
     let old =
         (table::row_key(0x0101, &1u64), Some(b"\x01{\"id\":1,\"name\":\"ana\",\"age\":3,\"gone\":true}".to_vec()));
-    engine.begin().unwrap().commit([old].into()).unwrap();
+    engine.begin().unwrap().commit(&[old].into()).unwrap();
     let ana = store.read(|s| s.get(&PEOPLE, &PersonId(1))).unwrap().unwrap();
     assert_eq!(ana, Person { age: 3, ..person(1, "ana") });
 }

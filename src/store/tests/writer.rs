@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::engine::{CommitError, EngineError, EngineFault};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -140,6 +141,67 @@ fn a_refused_commit_answers_all_and_the_next_write_succeeds() {
     assert!(e.detail().contains("may or may not"), "{e}");
     store.write_blocking(|tx| tx.put(&NOTES, &note(3, 3))).unwrap();
     assert_eq!(store.read(|s| s.count(&NOTES, Range::all(), 9)).unwrap(), 2);
+}
+
+/// Two batches, the second run while the first was being committed, which then ended in `fault`: how the first ended, what
+/// the second saw of it, how often that ran, and what is stored.
+fn overtaken(fault: Option<CommitError>) -> (Vec<Option<Code>>, Vec<usize>, usize, Vec<u64>) {
+    let engine = Memory::new();
+    let store = Store::open(Arc::new(engine.clone()), &SCHEMA).unwrap();
+    let (arrived, release) = engine.hold_next();
+    let go = hold(&store);
+    let (sender, first) = mpsc::channel();
+    for n in 0..2u64 {
+        let sender = sender.clone();
+        let answer = move |r: Result<()>| {
+            let _ = sender.send(r.err().map(|e| e.code()));
+        };
+        store.enqueue(Pending::new(move |tx: &mut Tx| tx.put(&NOTES, &note(1, n)), answer)).unwrap();
+    }
+    drop(go);
+    arrived.recv().unwrap();
+    if let Some(fault) = fault {
+        engine.fail_next(fault);
+    }
+    let (sender, second) = mpsc::channel();
+    let (running, ran) = mpsc::channel();
+    for n in 2..4u64 {
+        let (sender, running) = (sender.clone(), running.clone());
+        let answer = move |seen: Result<usize>| {
+            let _ = sender.send(seen.unwrap());
+        };
+        let write = move |tx: &mut Tx| {
+            let seen = tx.count(&NOTES, Range::all(), 9)?;
+            tx.put(&NOTES, &note(1, n))?;
+            let _ = running.send(());
+            Ok(seen)
+        };
+        store.enqueue(Pending::new(write, answer)).unwrap();
+    }
+    drop(running);
+    // They run before the first batch is in the store, and are not answered before it is.
+    ran.recv().unwrap();
+    ran.recv().unwrap();
+    assert!(second.try_recv().is_err());
+    assert_eq!(store.read(|s| s.count(&NOTES, Range::all(), 9)).unwrap(), 0);
+    drop(release);
+    let first = first.iter().take(2).collect();
+    let seen = second.iter().take(2).collect();
+    store.shutdown();
+    let stored = store.read(|s| s.list(&NOTES, Range::all())).unwrap().items;
+    (first, seen, 2 + ran.iter().count(), stored.iter().map(|n| n.at.1).collect())
+}
+
+#[test]
+fn what_ran_over_rows_on_their_way_is_answered_after_they_arrived() {
+    assert_eq!(overtaken(None), (vec![None; 2], vec![2, 3], 2, vec![0, 1, 2, 3]));
+}
+
+#[test]
+fn what_ran_over_rows_that_did_not_arrive_runs_again_without_them() {
+    let full = CommitError::Refused(EngineError::new(EngineFault::ReadOnly, "disk full"));
+    assert_eq!(overtaken(Some(full)), (vec![Some(Code::StoreReadOnly); 2], vec![0, 1], 4, vec![2, 3]));
+    assert_eq!(overtaken(Some(CommitError::Conflict)), (vec![None; 2], vec![2, 3], 4, vec![0, 1, 2, 3]));
 }
 
 #[test]
