@@ -137,6 +137,8 @@ fn reaching(teams: u64) -> (usize, std::time::Duration) {
                         private_projects: false,
                         members_invite: false,
                         created_by: None,
+                        roster: 0,
+                        updated_at: 1,
                         created_at: 1,
                         version: 1,
                     },

@@ -117,6 +117,8 @@ impl World {
             members_invite: false,
             created_by: Some(UserId(1)),
             created_at: AT,
+            roster: 0,
+            updated_at: AT,
             version: 1,
         };
         let teams: Vec<Team> = (1..=team_count).map(team).collect();
