@@ -2,8 +2,8 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `runs`, `sign-in`, `start`; `scale` takes minutes and runs only when named. It needs
-//! `wrk` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
+//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
+//! when named. It needs `wrk` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,6 +21,7 @@ mod reads;
 mod report;
 mod rig;
 mod runs;
+mod scim;
 mod sign_in;
 mod start;
 mod world;
@@ -31,18 +32,19 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("start", start::measure),
     ("decision", decision::measure),
     ("reads", reads::measure),
     ("decision-point", decisions::measure),
     ("writes", writes::measure),
     ("runs", runs::measure),
+    ("scim", scim::measure),
     ("sign-in", sign_in::measure),
 ];
 
 /// What takes minutes and runs only when it is named.
-const LONG: [Part; 1] = [("scale", decision::at_scale)];
+const LONG: [Part; 2] = [("scale", decision::at_scale), ("scim-scale", scim::at_scale)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();

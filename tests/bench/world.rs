@@ -232,7 +232,8 @@ pub fn give_key(store: &Store, user: UserId, secret: &str) {
     write(store, move |tx| tx.put(&schema::API_KEYS, &key));
 }
 
-fn write(store: &Store, f: impl Fn(&mut Tx) -> Result<(), Error> + Send + 'static) {
+/// Writes rows past every use-case.
+pub fn write(store: &Store, f: impl Fn(&mut Tx) -> Result<(), Error> + Send + 'static) {
     let noted = move |tx: &mut Tx| {
         tx.note_event();
         f(tx)
