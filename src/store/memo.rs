@@ -15,12 +15,15 @@ const BYTES: usize = 8 * 1024 * 1024;
 /// The largest value that is remembered, in bytes.
 const LARGEST: usize = 4 * 1024;
 
+/// The stored bytes of a row, and what they were made into.
+type Made = (Box<[u8]>, Arc<dyn Any + Send + Sync>);
+
 /// What is known of one row.
 struct Known {
     /// The state in which this was seen last.
     stamp: Option<u64>,
-    /// The stored bytes and what they were made into; nothing where there was no such row.
-    found: Option<(Box<[u8]>, Arc<dyn Any + Send + Sync>)>,
+    /// Nothing where there was no such row.
+    found: Option<Made>,
 }
 
 #[derive(Default)]

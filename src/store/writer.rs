@@ -271,6 +271,9 @@ fn settle(jobs: Vec<Box<dyn Job>>, failure: Option<&Error>) {
     }
 }
 
+/// What the closures of a batch run on, and the right to commit it; that one comes later where another batch is flying.
+type Begun = (Rc<Base>, Option<Box<dyn Commit>>);
+
 /// Runs closures, batch after batch.
 struct Writer<'a> {
     engine: &'a dyn Engine,
@@ -281,8 +284,8 @@ struct Writer<'a> {
     flying: Option<Arc<Batch>>,
     /// The right to commit after what was committed last.
     next: Option<Box<dyn Commit>>,
-    /// What the closures of the batch that is growing run on; the right to commit it, unless another batch is flying.
-    begun: Option<(Rc<Base>, Option<Box<dyn Commit>>)>,
+    /// Of the batch that is growing.
+    begun: Option<Begun>,
     jobs: Vec<Box<dyn Job>>,
     bytes: usize,
     /// Closures to run again, before any other.

@@ -84,7 +84,7 @@ impl Person {
 /// A person, or a service account, of the asker's organization.
 ///
 /// # Errors
-/// [`Code::NotFound`], also for those of other organizations.
+/// [`crate::error::Code::NotFound`], also for those of other organizations.
 pub fn person<V: Read>(cx: &Cx<V>, id: UserId) -> Result<Person> {
     let org = cx.org()?;
     let typed = id.global();

@@ -17,7 +17,7 @@ impl Filter {
     /// The filter for resources of `kind`.
     ///
     /// # Errors
-    /// [`Code::InvalidFilter`] where an attribute does not exist or its type does not fit the operator or the value.
+    /// [`crate::error::Code::InvalidFilter`] where an attribute does not exist or its type does not fit the operator or the value.
     pub fn bind(&self, kind: &Kind) -> Result<Bound> {
         let target = |attr: &Attr| {
             attr.resolve(kind)
