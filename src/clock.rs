@@ -1,10 +1,12 @@
 //! Time: the only caller of the system clock. Everything else receives a [`Clock`] or a plain `now` in milliseconds,
 //! so that what differs only by elapsed time is tested with a clock set by hand. Rendering to RFC 3339 lives here too.
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimePrecision};
+use time::format_description::well_known::{Iso8601, Rfc3339};
 
 /// Milliseconds since the Unix epoch, UTC.
 pub type Millis = i64;
@@ -57,12 +59,16 @@ fn system_now() -> Millis {
     }
 }
 
-/// `at` as an RFC 3339 timestamp in UTC with milliseconds dropped when they are zero; out of range gives the epoch.
+/// RFC 3339 with three digits after the second, always: such texts sort as their moments do.
+const MILLIS: EncodedConfig =
+    Config::DEFAULT.set_time_precision(TimePrecision::Second { decimal_digits: NonZeroU8::new(3) }).encode();
+
+/// `at` as an RFC 3339 timestamp in UTC with its milliseconds; out of range gives the epoch.
 pub fn rfc3339(at: Millis) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
         .ok()
-        .and_then(|t| t.format(&Rfc3339).ok())
-        .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
+        .and_then(|t| t.format(&Iso8601::<MILLIS>).ok())
+        .unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned())
 }
 
 /// Reads an RFC 3339 timestamp; `None` when it is not one.
@@ -80,7 +86,8 @@ mod tests {
     fn rfc3339_round_trips() {
         let at = 1_763_900_000_123;
         assert_eq!(parse_rfc3339(&rfc3339(at)), Some(at));
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert!(rfc3339(at + 7) < rfc3339(at + 10), "texts sort as moments do");
         assert_eq!(parse_rfc3339("yesterday"), None);
     }
 

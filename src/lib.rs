@@ -9,6 +9,7 @@
 //! | [`cli`], [`control`] | the command line; the socket by which it reaches a running server |
 //! | [`console`] | pages for people, over the same use-cases as every surface |
 //! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
+//! | [`idp`] | adapters to OpenID providers and LDAP directories |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
@@ -32,6 +33,7 @@ pub mod decisions;
 pub mod error;
 pub mod graphql;
 pub mod http;
+pub mod idp;
 pub mod meter;
 pub mod model;
 pub mod ops;

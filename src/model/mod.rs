@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod credential;
+pub mod identity;
 pub mod name;
 pub mod profile;
 pub mod project;
