@@ -21,6 +21,7 @@ use crate::ops::passwords::{Hasher, PASSWORD_MAX};
 use crate::ops::requests::Requests;
 use crate::ops::runs::tickets::{Ticket, Way};
 use crate::ops::sessions::FreshSession;
+use crate::ops::settings::Changes;
 use crate::ops::throttle::Throttle;
 use crate::ops::users::NewUser;
 use crate::ops::uses::Uses;
@@ -61,6 +62,7 @@ pub struct App {
     pub requests: Requests,
     reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
     ticket_key: [u8; 32],
+    sealer: Sealer,
 }
 
 /// What the instance is made from.
@@ -115,8 +117,9 @@ impl App {
         let boot = u32::from_be_bytes(parts.random.bytes::<4>()?);
         let org = parts.org;
         parts.store.write_blocking(move |tx| ops::bootstrap::first_start(tx, &org, now, entropy))?;
-        let settings = Settings::resolve(&parts.environment, &parts.store.read(|view| ops::settings::saved(view))?)?;
         let sealer = Sealer::new(&parts.sealing_key)?;
+        let saved = parts.store.read(|view| ops::settings::saved(view, &sealer))?;
+        let settings = Settings::resolve(&parts.environment, &saved)?;
         let assertions = ops::secrets::assertion_key(&parts.store, &sealer, &parts.random, now)?;
         let ticket_key = ops::secrets::ticket_key(&parts.store, &sealer, &parts.random, now)?;
         Ok(App {
@@ -136,6 +139,7 @@ impl App {
             requests: Requests::default(),
             reveals: Mutex::default(),
             ticket_key,
+            sealer,
         })
     }
 
@@ -297,9 +301,28 @@ impl App {
         }
     }
 
-    /// Reads the saved settings again and puts them in force, after somebody saved one.
-    pub fn reload_settings(&self) -> Result<()> {
-        let saved = self.store.read(|view| ops::settings::saved(view))?;
+    /// The settings as `changes` would make them, for those who may save them; nothing is written.
+    pub fn would_be(&self, who: &Caller, changes: Changes) -> Result<Settings> {
+        self.ask(who, |cx| {
+            ops::settings::may_save(cx)?;
+            let saved = ops::settings::saved(cx.view(), &self.sealer)?;
+            ops::settings::would_be(cx.settings(), &self.environment, &saved, changes).map(|(settings, _)| settings)
+        })
+    }
+
+    /// Saves settings and puts them in force.
+    ///
+    /// # Errors
+    /// [`Code::SettingPinned`], [`Code::InvalidValue`], [`Code::Denied`].
+    pub async fn save_settings(&self, who: &Caller, changes: Changes) -> Result<()> {
+        let kept = self.ask(who, |cx| {
+            ops::settings::may_save(cx)?;
+            let saved = ops::settings::saved(cx.view(), &self.sealer)?;
+            ops::settings::would_be(cx.settings(), &self.environment, &saved, changes).map(|(_, changes)| changes)
+        })?;
+        let kept = ops::settings::seal(&self.sealer, &self.random, kept)?;
+        self.act(who, move |cx| ops::settings::save(cx, &kept)).await?;
+        let saved = self.store.read(|view| ops::settings::saved(view, &self.sealer))?;
         self.settings.replace(Settings::resolve(&self.environment, &saved)?);
         Ok(())
     }

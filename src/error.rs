@@ -139,6 +139,12 @@ impl Error {
         self
     }
 
+    /// The same words under another code, for a place where they mean another kind of trouble.
+    pub fn coded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Adds the cause for the log.
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());

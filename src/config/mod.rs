@@ -258,7 +258,7 @@ impl Config {
     /// Names of variables that begin like ours and mean nothing: typing mistakes, most likely.
     pub fn unknown_variables(&self) -> Vec<String> {
         let known: Vec<&str> =
-            STARTS.iter().map(|s| s.env).chain(settings::SETTINGS.iter().flat_map(|s| s.env.iter().copied())).collect();
+            STARTS.iter().map(|s| s.env).chain(settings::settings().flat_map(|s| s.env.iter().copied())).collect();
         let ours = self.env.names().filter(|n| n.starts_with("BAILIWICK_"));
         ours.filter(|n| !known.contains(&n.strip_suffix("_FILE").unwrap_or(n))).map(str::to_owned).collect()
     }

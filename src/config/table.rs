@@ -3,7 +3,7 @@
 #![cfg(test)]
 #![expect(clippy::unwrap_used)]
 
-use super::{Flags, STARTS, settings::SETTINGS};
+use super::{Flags, STARTS, settings::settings};
 
 const BEGIN: &str = "<!-- configuration: written by a test, do not edit by hand -->";
 const END: &str = "<!-- end of configuration -->";
@@ -15,7 +15,7 @@ fn tables() -> String {
         out.push_str(&format!("| `--{}` | `{}` | {default} | {} |\n", s.flag, s.env, s.doc));
     }
     out.push_str("\n| setting | environment | takes | default | what |\n| --- | --- | --- | --- | --- |\n");
-    for s in SETTINGS {
+    for s in settings() {
         let env = s.env.iter().map(|e| format!("`{e}`")).collect::<Vec<_>>().join(", ");
         out.push_str(&format!("| `{}` | {env} | {} | `{}` | {} |\n", s.key, s.kind.describe(), s.default, s.doc));
     }

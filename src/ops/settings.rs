@@ -2,7 +2,9 @@
 //! silently accepted.
 
 use super::{Acting, Cx, changed, switched};
-use crate::config::settings::{Resolved, SETTINGS, Source};
+use crate::config::env::Env as Environment;
+use crate::config::settings::{self, Resolved, Settings, Source, sso};
+use crate::crypto::{Random, Sealer};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Named;
 use crate::model::name;
@@ -13,6 +15,8 @@ use crate::model::{OrgId, UserId};
 use crate::policy::Resource;
 use crate::store::schema::SavedSetting;
 use crate::store::{Range, Read, schema};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
 
 /// The asker's organization.
@@ -126,43 +130,137 @@ pub fn list<V: Read>(cx: &Cx<V>) -> Result<Vec<Resolved>> {
     Ok(cx.settings().all().to_vec())
 }
 
-/// Saves the value of a setting, or clears it with `None`. The caller puts the new snapshot in force afterwards.
+/// New texts of settings, by key; `None` clears what was saved.
+pub type Changes = Vec<(&'static str, Option<String>)>;
+
+/// The secret that is sent to the address which these settings name; it never goes to another one than it was given for.
+const SENT_TO: &[(&str, &[&str])] = &[
+    (sso::LDAP_BIND_PASSWORD, &[sso::LDAP_ADDRESS, sso::LDAP_TLS, sso::LDAP_CA_FILE]),
+    (sso::OIDC_CLIENT_SECRET, &[sso::OIDC_ISSUER, sso::CA_FILE, sso::ALLOW_LOOPBACK]),
+];
+
+/// What `changes` would make of the settings in force, and the changes with those that follow: a secret that was given for
+/// another address is cleared.
 ///
 /// # Errors
-/// [`Code::SettingPinned`] when the environment sets it, [`Code::InvalidValue`] when it cannot be read.
-pub fn save(cx: &mut Acting, key: &str, value: Option<&str>) -> Result<()> {
-    let grant = cx.allow(Action::SettingUpdate, Resource::Org(HOME))?;
-    let setting =
-        SETTINGS.iter().find(|s| s.key == key).ok_or_else(|| Error::not_found("There is no such setting."))?;
-    if let Some(Source::Env(name)) = cx.settings().all().iter().find(|r| r.setting.key == key).map(|r| r.source.clone())
-    {
-        return Err(Error::new(Code::SettingPinned, format!("{key} is set by the environment variable {name}."))
-            .hint("Change it there, or unset it and restart."));
-    }
-    if let Some(value) = value
-        && (value.len() > 4_096 || setting.kind.parse(value).is_none())
-    {
-        return Err(
-            Error::invalid(format!("{key} cannot take that value.")).hint(format!("Give {}.", setting.kind.describe()))
-        );
-    }
-    let before = cx.view().get(&schema::SETTINGS, &key.to_owned())?;
-    let shown = |v: &str| if setting.secret { "set".to_owned() } else { name::fold(v) };
-    let change = changed("value", before.as_ref().map(|b| shown(&b.value)).as_deref(), value.map(shown).as_deref());
-    match value {
-        Some(value) => {
-            let saved =
-                SavedSetting { key: key.to_owned(), value: value.to_owned(), by: cx.actor()?.name, at: cx.now() };
-            cx.put(&grant, &schema::SETTINGS, &saved)?;
+/// [`Code::SettingPinned`] where the environment sets one of them, [`Code::InvalidValue`] for a value that cannot be read, and
+/// where they do not go together.
+pub fn would_be(
+    now: &Settings,
+    environment: &Environment,
+    saved: &HashMap<String, String>,
+    mut changes: Changes,
+) -> Result<(Settings, Changes)> {
+    let source = |key: &str| now.all().iter().find(|r| r.setting.key == key).map(|r| r.source.clone());
+    for (key, value) in &changes {
+        let setting = settings::setting(key).ok_or_else(|| Error::not_found("There is no such setting."))?;
+        if *key == sso::RESTORE {
+            return Err(Error::invalid(format!("{key} is given by the environment only.")));
         }
-        None => {
-            cx.delete(&grant, &schema::SETTINGS, &key.to_owned())?;
+        if let Some(Source::Env(name)) = source(key) {
+            return Err(Error::new(Code::SettingPinned, format!("{key} is set by the environment variable {name}."))
+                .hint("Change it there, or unset it and restart."));
+        }
+        if let Some(value) = value
+            && setting.kind.parse(value).is_none()
+        {
+            return Err(Error::invalid(format!("{key} cannot take that value."))
+                .hint(format!("Give {}.", setting.kind.describe().replace('`', ""))));
         }
     }
-    cx.record_on(grant, Named::new("setting", key, key), change.into_iter().collect())
+    let differs = |key: &str, value: &Option<String>| {
+        saved.get(key).map(|v| v.trim()).unwrap_or_default() != value.as_deref().unwrap_or_default().trim()
+    };
+    changes.retain(|(key, value)| differs(key, value));
+    for (secret, addresses) in SENT_TO {
+        let Some((moved, _)) = changes.iter().find(|(key, _)| addresses.contains(key)) else { continue };
+        if let Some(Source::Env(name)) = source(secret) {
+            return Err(Error::new(Code::SettingPinned, format!("{moved} says where the secret in {name} is sent."))
+                .hint("Set both by the environment, or neither."));
+        }
+        if saved.contains_key(*secret) && !changes.iter().any(|(key, _)| key == secret) {
+            changes.push((secret, None));
+        }
+    }
+    let mut next = saved.clone();
+    for (key, value) in &changes {
+        match value {
+            Some(value) => next.insert((*key).to_owned(), value.clone()),
+            None => next.remove(*key),
+        };
+    }
+    let settings = Settings::resolve(environment, &next).map_err(|e| e.coded(Code::InvalidValue))?;
+    Ok((settings, changes))
 }
 
-/// What was saved, key to text, for resolving.
-pub fn saved(view: &impl Read) -> Result<HashMap<String, String>> {
-    Ok(view.list(&schema::SETTINGS, Range::all())?.items.into_iter().map(|s| (s.key, s.value)).collect())
+/// Whether the asker may change settings.
+///
+/// # Errors
+/// [`Code::Denied`].
+pub fn may_save<V: Read>(cx: &Cx<V>) -> Result<()> {
+    cx.allow(Action::SettingUpdate, Resource::Org(HOME)).map(drop)
+}
+
+/// Saves what [`would_be`] gave, secrets sealed by [`seal`]. The caller puts the new snapshot in force afterwards.
+pub fn save(cx: &mut Acting, changes: &Changes) -> Result<()> {
+    for (key, value) in changes {
+        let grant = cx.allow(Action::SettingUpdate, Resource::Org(HOME))?;
+        let setting = settings::setting(key).ok_or_else(|| Error::not_found("There is no such setting."))?;
+        let before = cx.view().get(&schema::SETTINGS, &(*key).to_owned())?;
+        let shown = |v: &str| if setting.secret { "set".to_owned() } else { v.chars().take(name::TEXT_MAX).collect() };
+        let change = match (&before, value) {
+            // Another secret in place of one is a change, though it reads the same.
+            (Some(_), Some(_)) if setting.secret => changed("value", Some("set"), Some("set anew")),
+            _ => changed(
+                "value",
+                before.as_ref().map(|b| shown(&b.value)).as_deref(),
+                value.as_deref().map(shown).as_deref(),
+            ),
+        };
+        match value {
+            Some(value) => {
+                let by = cx.actor()?.name;
+                let saved = SavedSetting { key: (*key).to_owned(), value: value.clone(), by, at: cx.now() };
+                cx.put(&grant, &schema::SETTINGS, &saved)?;
+            }
+            None => {
+                cx.delete(&grant, &schema::SETTINGS, &(*key).to_owned())?;
+            }
+        }
+        cx.record_on(grant, Named::new("setting", *key, *key), change.into_iter().collect())?;
+    }
+    Ok(())
+}
+
+/// The secrets among `changes` sealed, as they are kept.
+pub fn seal(sealer: &Sealer, random: &Random, changes: Changes) -> Result<Changes> {
+    let each = changes.into_iter().map(|(key, value)| {
+        let is_secret = settings::setting(key).is_some_and(|s| s.secret);
+        Ok((
+            key,
+            match value {
+                Some(value) if is_secret => Some(STANDARD.encode(sealer.seal(key, value.as_bytes(), random)?)),
+                other => other,
+            },
+        ))
+    });
+    each.collect()
+}
+
+/// What was saved, key to text, for resolving. A secret that cannot be opened any more (the key of the data directory was
+/// lost) is as good as not saved.
+pub fn saved(view: &impl Read, sealer: &Sealer) -> Result<HashMap<String, String>> {
+    let rows = view.list(&schema::SETTINGS, Range::all())?.items;
+    let open = |row: SavedSetting| {
+        if !settings::setting(&row.key).is_some_and(|s| s.secret) {
+            return Some((row.key, row.value));
+        }
+        let opened = STANDARD.decode(&row.value).ok().and_then(|sealed| sealer.open(&row.key, &sealed).ok());
+        let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
+        if text.is_none() {
+            tracing::warn!("the saved secret {} cannot be opened and has to be given again", row.key);
+        }
+        Some((row.key, text?))
+    };
+    Ok(rows.into_iter().filter_map(open).collect())
 }
