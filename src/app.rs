@@ -12,7 +12,8 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
 use crate::model::HoldId;
 use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
-use crate::model::session::Session;
+use crate::model::identity::ExternalIdentity;
+use crate::model::session::{Session, SessionIdentity};
 use crate::model::team::HOME;
 use crate::model::user::{Status, User};
 use crate::ops::credentials::FreshKey;
@@ -22,6 +23,7 @@ use crate::ops::requests::Requests;
 use crate::ops::runs::tickets::{Ticket, Way};
 use crate::ops::sessions::FreshSession;
 use crate::ops::settings::Changes;
+use crate::ops::sso::Arrival;
 use crate::ops::throttle::Throttle;
 use crate::ops::users::NewUser;
 use crate::ops::uses::Uses;
@@ -356,12 +358,12 @@ impl App {
     /// [`Code::SignInFailed`], [`Code::TooManyAttempts`], [`Code::Busy`], [`Code::SetupRequired`].
     pub async fn sign_in(
         &self,
-        typed: &str,
+        typed_name: &str,
         password: &str,
         who: &Caller,
         ip: Option<IpAddr>,
     ) -> Result<(FreshSession, Session)> {
-        let now = self.clock.now();
+        let (now, typed) = (self.clock.now(), typed_name);
         self.throttle.check(typed, ip, now)?;
         if password.is_empty() || password.len() > PASSWORD_MAX || password.contains('\0') {
             self.throttle.failed(typed, ip, now);
@@ -379,13 +381,31 @@ impl App {
             };
             Ok((user, hash))
         })?;
+        if let Some(user) = &user
+            && self.store.read(|view| ops::break_glass::restores(view, user.id, password, now))?
+        {
+            let (id, typed) = (user.id, password.to_owned());
+            self.store.write(move |tx| ops::break_glass::use_up(tx, id, &typed, now)).await?;
+            self.throttle.succeeded(typed_name, ip);
+            return self.open_session(user, "restore", None, who).await;
+        }
         let has_password = hash.is_some();
         let fits = self.hasher.verify(password.to_owned(), hash).await?;
+        let settings = self.settings.current();
+        let (allowed, method) = match &user {
+            Some(user) if settings.is_sso_on() => {
+                (self.store.read(|view| ops::break_glass::allowed(view, &settings, user))?, "break-glass")
+            }
+            _ => (true, "password"),
+        };
         let cause = match &user {
             None => Some("There is no such user."),
             Some(_) if !has_password => Some("The user has no password."),
             Some(_) if !fits => Some("The password does not fit."),
             Some(user) if user.status != Status::Active => Some("The user is not active."),
+            Some(_) if !allowed => {
+                Some("While people sign in through the company, passwords are for break-glass administrators.")
+            }
             Some(_) => None,
         };
         let (Some(user), None) = (&user, cause) else {
@@ -393,7 +413,7 @@ impl App {
             self.note(Some(self.failed_sign_in(user.as_ref(), cause.unwrap_or_default(), who)?));
             return Err(sign_in_failed());
         };
-        let opened = self.open_session(user, "password", who).await.map_err(|e| match e.kind() {
+        let opened = self.open_session(user, method, None, who).await.map_err(|e| match e.kind() {
             Kind::Denied | Kind::NotFound => sign_in_failed(),
             _ => e,
         })?;
@@ -416,20 +436,71 @@ impl App {
         let as_setup = Caller { subject: Subject::process(Process::Setup), origin: who.origin.clone() };
         let code = code.to_owned();
         let user = self.act(&as_setup, move |cx| ops::sessions::set_up(cx, &code, &new)).await?;
-        self.open_session(&user, "setup", who).await
+        self.open_session(&user, "setup", None, who).await
     }
 
     /// A session for somebody whose identity is proven.
-    async fn open_session(&self, user: &User, method: &'static str, who: &Caller) -> Result<(FreshSession, Session)> {
+    async fn open_session(
+        &self,
+        user: &User,
+        method: &'static str,
+        identity: Option<SessionIdentity>,
+        who: &Caller,
+    ) -> Result<(FreshSession, Session)> {
         let fresh = FreshSession::draw(&self.random)?;
         let proven = Caller {
             subject: Subject { actor: Actor::User(user.id), credential: Credential::None },
             origin: who.origin.clone(),
         };
         let (id, secrets) = (user.id, fresh.clone());
-        let session = self.act(&proven, move |cx| ops::sessions::open(cx, id, method, &secrets)).await?;
+        let session =
+            self.act(&proven, move |cx| ops::sessions::open(cx, id, method, identity.clone(), &secrets)).await?;
         meter::count(Meter::SessionsOpened);
         Ok((fresh, session))
+    }
+
+    /// Opens a session for somebody whom the company's provider or directory just proved to be `identity`. The account and its
+    /// teams follow first, in a transaction of their own, so that the session's event names the person.
+    ///
+    /// # Errors
+    /// [`Code::SetupRequired`], [`Code::Denied`] with what to do, noted in the audit log.
+    pub async fn sign_in_by(
+        &self,
+        identity: ExternalIdentity,
+        method: &'static str,
+        who: &Caller,
+    ) -> Result<(FreshSession, Session)> {
+        let company = Caller { subject: Subject::process(Process::Company), origin: who.origin.clone() };
+        let session = SessionIdentity {
+            connection: identity.connection.clone(),
+            subject: identity.subject.clone(),
+            session: identity.session.clone(),
+        };
+        let arrival = self.act(&company, move |cx| ops::sso::arrive(cx, &identity)).await?;
+        let opened = self.open_session(&arrival.user, method, Some(session), who).await?;
+        meter::count(Meter::SignIns);
+        Ok(opened)
+    }
+
+    /// What signing in as `identity` would lead to: the same code in a transaction that is then dropped. For those who may
+    /// change settings.
+    pub async fn rehearse_sign_in(&self, who: &Caller, identity: ExternalIdentity) -> Result<Arrival> {
+        self.ask(who, |cx| ops::settings::may_save(cx))?;
+        let company = Caller { subject: Subject::process(Process::Company), origin: who.origin.clone() };
+        self.rehearse(&company, move |cx| ops::sso::arrive(cx, &identity)).await
+    }
+
+    /// Opens the way back in where the environment asks for it, and closes it where it does not: gives the username and a
+    /// temporary password, which works once and for an hour. `None` where the flag is not set.
+    ///
+    /// # Errors
+    /// [`Code::SetupRequired`] while there is no administrator.
+    pub fn restore(&self) -> Result<Option<(String, String)>> {
+        let password = self.random.letters(24)?;
+        let (now, entropy, kept) = (self.clock.now(), self.entropy(), password.clone());
+        let open = self.settings.current().sign_in().restore;
+        let user = self.store.write_blocking(move |tx| ops::break_glass::restore(tx, open, &kept, now, entropy))?;
+        Ok(user.map(|user| (user, password)))
     }
 
     /// Whether `code` would make the first administrator; looking does not use it up.

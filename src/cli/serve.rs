@@ -87,6 +87,7 @@ async fn serve(
     let ready = || {
         announce(config);
         show_setup_link(config, app);
+        show_restore(config, app);
     };
     let routes = move |routes: &mut web::ServiceConfig| {
         routes
@@ -115,6 +116,24 @@ fn show_setup_link(config: &Config, app: &App) {
         serde_json::json!({ "level": "WARN", "message": format!("{text} {link}"), "setup": link }).to_string()
     } else {
         format!("{text}\n  {link}")
+    };
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The temporary password of `LOCAL_RESTORE`, on stderr at any log level.
+fn show_restore(config: &Config, app: &App) {
+    let (user, password) = match app.restore() {
+        Ok(Some(made)) => made,
+        Ok(None) => return,
+        Err(error) => return tracing::warn!("{}", error.sentence()),
+    };
+    let text = "LOCAL_RESTORE is set: signing in through the company is off. Within one hour, once, this signs in as administrator";
+    let line = if config.log.json {
+        let message = format!("{text}: user {user}, temporary password {password}");
+        serde_json::json!({ "level": "WARN", "message": message, "user": user, "temporary_password": password })
+            .to_string()
+    } else {
+        format!("{text}:\n  user {user}, temporary password {password}")
     };
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -239,6 +239,7 @@ async fn try_create(app: &Instance, visit: &Visit, fields: &Fields) -> Result<(U
         name: fields.text("name").to_owned(),
         role: fields.optional("role").map(|role| OrgRole::parse(&role)).transpose()?,
         password_hash,
+        ..NewUser::default()
     };
     let teams = fields.all("team");
     let user = app

@@ -398,7 +398,7 @@ mod tests {
         ] {
             assert_eq!(stamp(at, now).ago, words);
         }
-        assert_eq!(stamp(now, now).exact, "2026-05-28T20:26:40Z");
+        assert_eq!(stamp(now, now).exact, "2026-05-28T20:26:40.000Z");
         assert_eq!((day(now, now).as_str(), day(now - 9 * DAY, now).as_str()), ("Today", "Tuesday 19 May 2026"));
     }
 

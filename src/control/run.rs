@@ -24,7 +24,7 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
                 Some(password) => Some(app.new_password(&password, &[&email, &name]).await?),
                 None => None,
             };
-            let new = NewUser { email, username, name, role, password_hash };
+            let new = NewUser { email, username, name, role, password_hash, ..NewUser::default() };
             let fresh = if with_api_key { Some(FreshKey::draw(&app.random)?) } else { None };
             let for_answer = fresh.clone();
             let user = app

@@ -38,7 +38,7 @@ impl Mutation {
             username: input.username,
             name: input.name.unwrap_or_default(),
             role,
-            password_hash: None,
+            ..NewUser::default()
         };
         let user = app.act(who, move |cx| ops::users::create(cx, &new)).await.map_err(shown)?;
         Ok(Some(CreateUserPayload { user: Some(User::whole(user)) }))

@@ -72,6 +72,15 @@ pub struct Identity {
     pub teams: Vec<(super::TeamId, String)>,
 }
 
+/// The mark of an administrator whose password works also while people sign in through the company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakGlass {
+    /// Who.
+    pub user: UserId,
+    /// Since when.
+    pub since_at: Millis,
+}
+
 /// One step of a test of a connection, or of reading one person by it, as an administrator sees it. No secret is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {

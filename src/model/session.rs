@@ -11,8 +11,11 @@ pub struct Session {
     pub id: String,
     /// Whose.
     pub user: UserId,
-    /// How the person signed in: `password` or `setup`.
+    /// How the person signed in: `password`, `break-glass`, `restore`, `setup`, `oidc` or `ldap`.
     pub method: String,
+    /// Who the person is where the sign-in was proved, for the sign-out there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<SessionIdentity>,
     /// Since when.
     pub created_at: Millis,
     /// From when on it is refused.
@@ -30,6 +33,17 @@ impl Session {
     pub fn handle(&self) -> &str {
         self.id.get(..16).unwrap_or(&self.id)
     }
+}
+
+/// Where a sign-in was proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionIdentity {
+    /// The connection.
+    pub connection: String,
+    /// The provider's id of the person.
+    pub subject: String,
+    /// The provider's id of its session (`sid`).
+    pub session: Option<String>,
 }
 
 /// When a session was last used, beside the session so that a read never rewrites it.
@@ -59,6 +73,17 @@ pub struct Activity {
 pub struct SetupCode {
     /// Hexadecimal SHA-256 of the code.
     pub hash: String,
+    /// From when on it is refused.
+    pub expires_at: Millis,
+}
+
+/// The temporary password of the way back in. At most one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// Hexadecimal SHA-256 of the password, which is random and long.
+    pub hash: String,
+    /// Whose.
+    pub user: UserId,
     /// From when on it is refused.
     pub expires_at: Millis,
 }

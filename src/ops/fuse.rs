@@ -16,9 +16,12 @@ use crate::model::role::Action;
 use crate::model::team::Team;
 use crate::model::user::{Status, User};
 use crate::model::{HoldId, OrgId, UserId};
-use crate::policy::Resource;
+use crate::policy::{Actor, Process, Resource};
 use crate::store::{Listed, Range, Read, Tx, schema};
 use std::collections::BTreeSet;
+
+/// Who wanted a loss where it was the directory's sync, which has no account.
+pub const DIRECTORY: UserId = UserId(0);
 
 /// How long a refused loss is refused again without asking anybody.
 const REFUSED: Millis = 7 * DAY;
@@ -51,7 +54,12 @@ pub fn weigh(cx: &mut Acting, losses: &[Loss]) -> Result<()> {
         return Ok(());
     }
     let (org, now) = (cx.org()?, cx.now());
-    let Some(by) = cx.subject().user() else { return Ok(()) };
+    let by = match cx.subject().actor {
+        Actor::User(id) => id,
+        Actor::Process(Process::Company) => DIRECTORY,
+        // Whoever owns the machine is not stopped by it.
+        _ => return Ok(()),
+    };
     let bounds = cx.settings().fuse();
     let since = now - bounds.window;
     let mut fresh = BTreeSet::new();

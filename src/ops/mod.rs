@@ -11,6 +11,7 @@
 pub mod admit;
 pub mod audit;
 pub mod bootstrap;
+pub mod break_glass;
 pub mod connections;
 pub mod credentials;
 pub mod denials;
@@ -32,6 +33,7 @@ pub mod runs;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;
+pub mod sso;
 pub mod teams;
 pub mod throttle;
 pub mod users;

@@ -38,7 +38,7 @@ pub struct Toll {
 }
 
 impl Toll {
-    fn losses(&self) -> Vec<Loss> {
+    pub(super) fn losses(&self) -> Vec<Loss> {
         let deactivated = self.deactivated.iter().map(|id| Loss::Deactivate(*id));
         let deleted = self.deleted.iter().map(|id| Loss::Delete(*id));
         let removed = self.removed.iter().map(|(team, id)| Loss::Leave(*team, *id));

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::UserId;
 use crate::model::audit::Named;
 use crate::model::role::Action;
-use crate::model::session::{Session, SessionUse, SetupCode};
+use crate::model::session::{Session, SessionIdentity, SessionUse, SetupCode};
 use crate::model::user::User;
 use crate::policy::{Actor, Credential, Resource, Subject};
 use crate::store::{Read, Tx, schema};
@@ -49,12 +49,19 @@ pub struct ListedSession {
 
 /// Opens a session for `user`, whose identity the caller has just proven by `method`. The policy is asked once more, in
 /// this transaction, whether that user may sign in.
-pub fn open(cx: &mut Acting, user: UserId, method: &str, fresh: &FreshSession) -> Result<Session> {
+pub fn open(
+    cx: &mut Acting,
+    user: UserId,
+    method: &str,
+    identity: Option<SessionIdentity>,
+    fresh: &FreshSession,
+) -> Result<Session> {
     let grant = cx.allow(Action::UserLogin, Resource::User(user))?;
     let session = Session {
         id: id_of(&fresh.token),
         user,
         method: method.to_owned(),
+        identity,
         created_at: cx.now(),
         expires_at: cx.now().saturating_add(cx.settings().session_length()),
         ip: cx.caller().origin.ip.clone(),

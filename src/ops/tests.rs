@@ -6,6 +6,7 @@
 mod giving;
 mod proof;
 mod provision;
+mod sso;
 mod what_if;
 
 use super::credentials::{FreshKey, NewKey};
@@ -30,8 +31,12 @@ struct World {
 }
 
 fn world() -> World {
+    world_with(&[])
+}
+
+fn world_with(environment: &[(&str, &str)]) -> World {
     let clock = Clock::fixed(START);
-    let app = App::for_tests(clock.clone(), &[]);
+    let app = App::for_tests(clock.clone(), environment);
     World { app, clock }
 }
 
@@ -52,8 +57,7 @@ impl World {
             email: format!("{name}@example.com"),
             username: Some(name.into()),
             role: Some(role),
-            password_hash: None,
-            name: String::new(),
+            ..NewUser::default()
         };
         self.app.act(&shell(), move |cx| users::create(cx, &new)).await.unwrap()
     }

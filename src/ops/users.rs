@@ -29,6 +29,8 @@ pub struct NewUser {
     pub role: Option<OrgRole>,
     /// PHC string of a password, already hashed and checked.
     pub password_hash: Option<String>,
+    /// Whether nobody vouches for the address; invitations to it then stay.
+    pub unverified: bool,
 }
 
 /// Creates a person in the asker's organization. A pending invitation of the address is taken up if its inviter still may.
@@ -67,7 +69,7 @@ pub(super) fn create_with(
         kind: UserKind::Person,
         username,
         name: full_name,
-        emails: vec![Email { address: address.clone(), verified: true }],
+        emails: vec![Email { address: address.clone(), verified: !new.unverified }],
         status: Status::Active,
         orgs: vec![OrgMembership::new(org, role)],
         default_team: None,
@@ -78,6 +80,7 @@ pub(super) fn create_with(
     cx.put(&grant, &schema::USERS, &user)?;
     if let Some(hash) = &new.password_hash {
         cx.put(&grant, &schema::PASSWORDS, &Password { user: user.id, hash: hash.clone(), changed_at: now })?;
+        super::break_glass::begin(cx, &grant, &user)?;
     }
     let changes = [
         changed("username", None, Some(&user.username)),
@@ -88,7 +91,9 @@ pub(super) fn create_with(
     let mut changes: Vec<_> = changes.into_iter().flatten().collect();
     changes.append(&mut more(cx, &grant, &user)?);
     cx.record_on(grant, user_named(&user), changes)?;
-    super::teams::take_up_invites(cx, &user)?;
+    if !new.unverified {
+        super::teams::take_up_invites(cx, &user)?;
+    }
     Ok(user)
 }
 
@@ -296,6 +301,7 @@ pub fn set_password(cx: &mut Acting, typed: &str, hash: &str, keep_session: Opti
     let now = cx.now();
     let had = cx.view().get(&schema::PASSWORDS, &user.id)?.is_some();
     cx.put(&grant, &schema::PASSWORDS, &Password { user: user.id, hash: hash.to_owned(), changed_at: now })?;
+    super::break_glass::begin(cx, &grant, &user)?;
     for session in super::sessions::of_user(cx.view(), user.id)? {
         if keep_session != Some(session.handle()) {
             super::sessions::remove(cx.tx(), &session.id)?;
@@ -353,6 +359,11 @@ pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result
     end_sessions(cx.tx(), id)?;
     cx.delete(grant, &schema::PASSWORDS, &id)?;
     cx.delete(grant, &schema::PROFILES, &id)?;
+    cx.delete(grant, &schema::BREAK_GLASS, &id)?;
+    let identities: Vec<crate::model::identity::Identity> = cx.view().all_by(&schema::IDENTITIES_OF_USER, &(id,))?;
+    for identity in identities {
+        cx.delete(grant, &schema::IDENTITIES, &(identity.connection, identity.subject))?;
+    }
     cx.tx().delete(&schema::ACTIVITY, &id)?;
     let keys: Vec<ApiKey> = super::credentials::of_user(cx.view(), id)?;
     for key in keys {

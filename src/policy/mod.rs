@@ -40,6 +40,8 @@ pub enum Process {
     Shell,
     /// The holder of the one-use setup link, who makes the first administrator and nothing else.
     Setup,
+    /// The company's identity provider or directory, as far as it says who people are and which teams they are in.
+    Company,
 }
 
 impl Process {
@@ -48,6 +50,7 @@ impl Process {
         match self {
             Process::Shell => "shell",
             Process::Setup => "setup",
+            Process::Company => "company sign-in",
         }
     }
 }

@@ -103,6 +103,15 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
             let may = match process {
                 Process::Shell => true,
                 Process::Setup => matches!(action, Action::UserCreate | Action::UserLogin),
+                Process::Company => matches!(
+                    action,
+                    Action::UserCreate
+                        | Action::UserUpdate
+                        | Action::UserUpdateEmail
+                        | Action::UserDeactivate
+                        | Action::TeamInviteUser
+                        | Action::TeamUninvite
+                ),
             };
             chain.push(if may { Step::ProcessMay(*process) } else { Step::ProcessMayNot(*process) });
             return if may { Allow } else { Refuse };

@@ -352,6 +352,15 @@ fn reference(facts: &Facts, action: Action) -> bool {
         return match facts.who {
             Who::Process(Process::Shell) => true,
             Who::Process(Process::Setup) => matches!(action, Action::UserCreate | Action::UserLogin),
+            Who::Process(Process::Company) => [
+                "user:create",
+                "user:update",
+                "user:update_email",
+                "user:deactivate",
+                "team:invite_user",
+                "team:uninvite",
+            ]
+            .contains(&action.as_str()),
             _ => false,
         };
     };

@@ -8,6 +8,7 @@ use crate::clock::Millis;
 use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
+use crate::model::identity::{BreakGlass, Identity};
 use crate::model::name::fold;
 use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
@@ -16,7 +17,7 @@ use crate::model::provisioning::{
 };
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
-use crate::model::session::{Activity, Session, SessionUse, SetupCode};
+use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
 use crate::model::{Entity, HoldId, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
@@ -85,6 +86,9 @@ records! {
     Connection => UserId, |v| v.id;
     Managed => u64, |v| v.entity.number();
     Adoption => (UserId, UserId), |v| (v.connection, v.user);
+    Identity => (String, String), |v| (v.connection.clone(), v.subject.clone());
+    BreakGlass => UserId, |v| v.user;
+    Restore => u64, |_v| 1;
     Hold => HoldId, |v| v.id;
     HeldLoss => (OrgId, u8, u64, UserId), |v| { let (kind, team, user) = v.loss.place(); (v.org, kind, team, user) };
     LastLoss => (OrgId, UserId), |v| (v.org, v.user);
@@ -344,6 +348,9 @@ pub static SESSION_USES: Table<SessionUse> = Table::scratch(0x0502, "session_use
 /// How much accounts are used.
 pub static ACTIVITY: Table<Activity> =
     Table::scratch(0x0504, "activity", &[]).referring(|a, out| out.push(Reference::to(&USERS, &a.user)));
+/// The temporary password of the way back in, while that is open.
+pub static RESTORES: Table<Restore> =
+    Table::scratch(0x0506, "restores", &[]).referring(|r, out| out.push(Reference::to(&USERS, &r.user)));
 /// The setup code, while there is no user.
 pub static SETUP_CODES: Table<SetupCode> = Table::scratch(0x0503, "setup_codes", &[]);
 
@@ -395,6 +402,15 @@ pub static TEAM_BY_EXTERNAL_ID: Unique<TeamProfile, (OrgId, String)> = Unique::n
     |p, out| out.extend(p.external_id.as_ref().map(|id| (p.org, id.clone()))),
     Code::NameTaken,
 );
+/// Whom identities elsewhere are here.
+pub static IDENTITIES: Table<Identity> = Table::quiet(0x0E01, "identities", &[&IDENTITIES_OF_USER])
+    .referring(|i, out| out.push(Reference::to(&USERS, &i.user)));
+/// A user's identities elsewhere.
+pub static IDENTITIES_OF_USER: Multi<Identity, (UserId,)> =
+    Multi::new(0x8E01, "identities_of_user", |i, out| out.push((i.user,)));
+/// Administrators whose password works also while people sign in through the company.
+pub static BREAK_GLASS: Table<BreakGlass> =
+    Table::new(0x0E02, "break_glass", &[]).referring(|b, out| out.push(Reference::to(&USERS, &b.user)));
 /// Identity providers that provision.
 pub static CONNECTIONS: Table<Connection> =
     Table::new(0x0D01, "connections", &[&CONNECTIONS_OF_ORG]).referring(|c, out| {
@@ -491,6 +507,9 @@ pub static SCHEMA: Schema = Schema {
         &REQUESTS,
         &PROFILES,
         &TEAM_PROFILES,
+        &IDENTITIES,
+        &BREAK_GLASS,
+        &RESTORES,
     ],
     sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS],
 };
