@@ -6,7 +6,7 @@ use super::engine::Order;
 use super::key::decoded;
 use super::migrate::is_stamp;
 use super::read::{Rows, Snapshot, table_number};
-use super::table::{AnyTable, Schema, unpack};
+use super::table::{AnyTable, Schema, count_key, unpack};
 use crate::crypto::hex;
 use crate::error::Result;
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ const MOST: usize = 100;
 /// Examines the whole store.
 pub fn examine(store: &Store) -> Result<Vec<String>> {
     store.read(|snapshot| {
-        let mut doctor = Doctor { schema: store.schema(), snapshot, findings: Vec::new(), unlisted: 0 };
+        let mut doctor =
+            Doctor { schema: store.schema(), snapshot, findings: Vec::new(), unlisted: 0, counts: BTreeMap::new() };
         doctor.numbers();
         doctor.rows()?;
         if doctor.unlisted > 0 {
@@ -32,6 +33,8 @@ struct Doctor<'a> {
     snapshot: &'a Snapshot,
     findings: Vec<String>,
     unlisted: usize,
+    /// What the rows of counted indexes come to: key of the count, kept and found.
+    counts: BTreeMap<Vec<u8>, (u64, u64)>,
 }
 
 impl Doctor<'_> {
@@ -52,13 +55,20 @@ impl Doctor<'_> {
         all.find(|(n, ..)| *n == number).map(|(_, name, _)| name)
     }
 
+    /// The name of the index whose counts have this number.
+    fn counted(&self, number: u16) -> Option<&'static str> {
+        let mut all = self.schema.tables.iter().flat_map(|t| t.counts());
+        all.find(|(n, _)| *n == number).map(|(_, name)| name)
+    }
+
     /// The schema itself: no number stands for two things. Only a unique index may be shared, under one name.
     fn numbers(&mut self) {
         let mut seen: BTreeMap<u16, (&'static str, bool)> = BTreeMap::new();
         let tables = self.schema.tables.iter().map(|t| (t.number(), t.name(), false));
         let sequences = self.schema.sequences.iter().map(|s| (s.0, s.1, false));
         let indexes = self.schema.tables.iter().flat_map(|t| t.indexes());
-        for (number, name, shareable) in tables.chain(sequences).chain(indexes).collect::<Vec<_>>() {
+        let counts = self.schema.tables.iter().flat_map(|t| t.counts()).map(|(n, name)| (n, name, false));
+        for (number, name, shareable) in tables.chain(sequences).chain(indexes).chain(counts).collect::<Vec<_>>() {
             match seen.insert(number, (name, shareable)) {
                 Some(other) if !(shareable && other == (name, true)) => {
                     self.find(format!("Number {number:#06x} stands for both `{}` and `{name}`.", other.0));
@@ -91,6 +101,12 @@ impl Doctor<'_> {
                 self.row(&key, &value, &mut highest)?;
             }
         }
+        for (key, (kept, found)) in std::mem::take(&mut self.counts) {
+            if kept != found {
+                let index = table_number(&key).and_then(|n| self.counted(n)).unwrap_or("?");
+                self.find(format!("Index `{index}` has {found} rows in a block for which it counts {kept}."));
+            }
+        }
         for sequence in self.schema.sequences {
             let mut given = 0;
             self.snapshot.row(&sequence.0.to_be_bytes(), &mut |value| given = unpack(value).unwrap_or(0))?;
@@ -113,6 +129,13 @@ impl Doctor<'_> {
         }
         if let Some(index) = self.index(number) {
             return self.index_row(index, key, value);
+        }
+        if self.counted(number).is_some() {
+            match unpack::<u64>(value) {
+                Ok(count) => self.counts.entry(key.to_vec()).or_default().0 = count,
+                Err(why) => self.find(format!("Count {} cannot be read: {why}.", hex(key))),
+            }
+            return Ok(());
         }
         if let Some(sequence) = self.schema.sequences.iter().find(|s| s.0 == number) {
             if key.len() != 2 || unpack::<u64>(value).is_err() {
@@ -144,6 +167,9 @@ impl Doctor<'_> {
             self.find(format!("Record {label} of `{name}` lies under a key that is not its own."));
         }
         for row in &inspected.index_rows {
+            if let Some(counts) = row.counted {
+                self.counts.entry(count_key(counts, &row.key)).or_default().1 += 1;
+            }
             let mut leads_here = None;
             self.snapshot.row(&row.key, &mut |target| leads_here = Some(target == key))?;
             let index = table_number(&row.key).and_then(|n| self.index(n)).unwrap_or("?");

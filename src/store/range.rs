@@ -134,6 +134,11 @@ impl Range {
         self
     }
 
+    /// Whether it is all that begins with its prefix, in ascending order: what counts of an index can speak for.
+    pub(super) fn is_a_whole_prefix(&self) -> bool {
+        self.from.is_empty() && self.until.is_none() && self.after.is_none() && self.order == Order::Ascending
+    }
+
     /// Lower (included) and upper (excluded) row keys in the table or index of this number.
     pub(super) fn bounds(&self, number: u16) -> (Vec<u8>, Vec<u8>) {
         let with = |bytes: &[u8]| [&number.to_be_bytes()[..], bytes].concat();

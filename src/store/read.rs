@@ -5,7 +5,7 @@ use super::engine::{Order, View, Visit};
 use super::key::KeyCode;
 use super::memo;
 use super::range::{Cursor, Listed, Range};
-use super::table::{Directory, Index, Record, Table, Unique, Walkable, row_key, unpack};
+use super::table::{Directory, Index, Record, Table, Unique, Walkable, behind_block, row_key, unpack};
 use crate::error::{Code, Error, Result};
 use std::any::TypeId;
 use std::sync::Arc;
@@ -125,9 +125,13 @@ pub trait Read: Rows {
 
     /// Records by an index.
     fn list_by<I: Index>(&self, index: &I, range: Range) -> Result<Listed<I::Value>> {
-        let (from, to) = range.bounds(index.index_number());
+        let (mut from, to) = range.bounds(index.index_number());
         let table = self.table_of(TypeId::of::<I::Value>());
         let (mut rows, mut last, mut more, mut skip) = (Vec::new(), Vec::new(), false, range.skip);
+        if let Some(counts) = index.counts_number().filter(|_| skip > 0 && range.is_a_whole_prefix()) {
+            let (block, left) = self.pass_blocks(counts, &range)?;
+            (from, skip) = ([&from[..2], &block].concat(), left);
+        }
         self.walk(&from, &to, range.order, &mut |key, value| {
             if table_number(value) != table {
                 return true;
@@ -156,6 +160,14 @@ pub trait Read: Rows {
     fn count<W: Walkable>(&self, target: &W, range: Range, at_most: usize) -> Result<usize> {
         let (from, to) = range.bounds(target.walk_number());
         let table = target.shared_by().and_then(|record| self.table_of(record));
+        if let Some(counts) = target.counts_number().filter(|_| at_most == usize::MAX && range.is_a_whole_prefix()) {
+            let mut total = 0;
+            self.each_count(counts, &range, |_, count| {
+                total += count;
+                true
+            })?;
+            return Ok(total);
+        }
         let mut count = 0;
         if at_most > 0 {
             self.walk(&from, &to, range.order, &mut |_, value| {
@@ -188,6 +200,37 @@ pub trait Read: Rows {
             items.append(&mut page.items);
         }
         Ok(items)
+    }
+
+    /// Key (without its number) of the block of a counted index in which the row behind `range.skip` others stands, and how
+    /// many rows of that block are before it. Reads a row for each block.
+    #[doc(hidden)]
+    fn pass_blocks(&self, counts: u16, range: &Range) -> Result<(Vec<u8>, usize)> {
+        let (mut block, mut left) = (Vec::new(), range.skip);
+        self.each_count(counts, range, |key, count| {
+            let here = left < count;
+            block = if here { key.to_vec() } else { behind_block(key) };
+            left -= if here { 0 } else { count };
+            !here
+        })?;
+        if block.is_empty() {
+            block = range.bounds(counts).0.split_off(2);
+        }
+        Ok((block, left))
+    }
+
+    #[doc(hidden)]
+    fn each_count(&self, counts: u16, range: &Range, mut visit: impl FnMut(&[u8], usize) -> bool) -> Result<()> {
+        let (from, to) = range.bounds(counts);
+        let mut broken = None;
+        self.walk(&from, &to, Order::Ascending, &mut |key, value| match unpack::<usize>(value) {
+            Ok(count) => visit(&key[2..], count),
+            Err(why) => {
+                broken = Some(why);
+                false
+            }
+        })?;
+        broken.map_or(Ok(()), |why| Err(undecodable(&why)))
     }
 
     #[doc(hidden)]

@@ -182,11 +182,12 @@ pub static ADMINS_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8104, "admins_of_
     out.extend(u.orgs.iter().filter(|m| u.is_active_admin(m.org)).map(|m| (m.org,)));
 });
 /// People of an organization from the oldest to the newest; no service accounts, no tombstones.
-pub static PEOPLE_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8107, "people_of_organization", |u, out| {
+pub static PEOPLE_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8107, "people_of_organization", |u: &User, out| {
     if lives(u) && !u.is_service() {
         out.extend(u.orgs.iter().map(|m| (m.org,)));
     }
-});
+})
+.counted(0xC107);
 /// People of an organization by [`full_name_key`], where they have a full name.
 pub static USERS_BY_FULL_NAME: Multi<User, (OrgId, String)> = Multi::new(0x8108, "users_by_full_name", |u, out| {
     if lives(u) && !u.is_service() && !u.name.is_empty() {
@@ -220,7 +221,8 @@ pub static TEAM_BY_NAME: Unique<Team, String> =
 pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
     Multi::new(0x8201, "teams_of_organization", |t, out| out.push((t.org, fold(&t.name))));
 /// Teams of an organization from the oldest to the newest.
-pub static TEAMS_BY_AGE: Multi<Team, (OrgId,)> = Multi::new(0x8206, "teams_by_age", |t, out| out.push((t.org,)));
+pub static TEAMS_BY_AGE: Multi<Team, (OrgId,)> =
+    Multi::new(0x8206, "teams_by_age", |t: &Team, out| out.push((t.org,))).counted(0xC206);
 /// Who is in which team, with the role.
 pub static MEMBERSHIPS: Table<Membership> =
     Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {

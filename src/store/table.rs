@@ -108,10 +108,38 @@ impl<V: Record> Table<V> {
     }
 }
 
-/// One row of an index: its key, and for a unique index the code of a clash.
+/// One row of an index: its key, for a unique index the code of a clash, for a counted one the number of its counts.
 pub struct IndexRow {
     pub(super) key: Vec<u8>,
     pub(super) clash: Option<Code>,
+    pub(super) counted: Option<u16>,
+}
+
+/// Rows of a counted index that share a count: those whose last eight bytes of the key (the id) differ in these bits only.
+const BLOCK_BITS: u32 = 11;
+
+/// A key (without its number) behind every row of the block whose count has the `key`.
+pub(super) fn behind_block(key: &[u8]) -> Vec<u8> {
+    let mut out = key.to_vec();
+    if let Some(id) = out.last_chunk_mut::<8>() {
+        *id = (u64::from_be_bytes(*id) | ((1 << BLOCK_BITS) - 1)).to_be_bytes();
+    }
+    out.push(0);
+    out
+}
+
+/// The key of the count that the row with this `key` in a counted index belongs to: number of the counts ++ the key without
+/// its number, its last eight bytes being those of the block.
+pub(super) fn count_key(counts: u16, key: &[u8]) -> Vec<u8> {
+    let mut out = counts.to_be_bytes().to_vec();
+    match key[2..].split_last_chunk::<8>() {
+        Some((part, id)) => {
+            out.extend_from_slice(part);
+            out.extend_from_slice(&(u64::from_be_bytes(*id) >> BLOCK_BITS << BLOCK_BITS).to_be_bytes());
+        }
+        None => out.extend_from_slice(&key[2..]),
+    }
+    out
 }
 
 /// An index as its table sees it.
@@ -122,6 +150,10 @@ pub trait IndexOf<V>: Send + Sync {
     fn name(&self) -> &'static str;
     /// Whether each key has one holder.
     fn is_unique(&self) -> bool;
+    /// The number of its counts, where its rows are counted.
+    fn counts(&self) -> Option<u16> {
+        None
+    }
     /// Appends the rows for `value`, stored under `row` (table number ++ primary key).
     fn rows(&self, value: &V, row: &[u8], out: &mut Vec<IndexRow>);
 }
@@ -132,6 +164,10 @@ pub trait Index {
     type Value: Record;
     /// The permanent number.
     fn index_number(&self) -> u16;
+    /// The number of its counts, where its rows are counted.
+    fn counts_number(&self) -> Option<u16> {
+        None
+    }
 }
 
 /// An index with at most one holder per key. Two tables share one by declaring a `Unique` of the same number each.
@@ -147,6 +183,7 @@ pub struct Multi<V, K> {
     pub(super) number: u16,
     name: &'static str,
     keys: fn(&V, &mut Vec<K>),
+    counts: Option<u16>,
 }
 
 impl<V: Record, K: KeyCode> Unique<V, K> {
@@ -159,7 +196,14 @@ impl<V: Record, K: KeyCode> Unique<V, K> {
 impl<V: Record, K: KeyCode> Multi<V, K> {
     /// `keys` gives the keys under which a record is found.
     pub const fn new(number: u16, name: &'static str, keys: fn(&V, &mut Vec<K>)) -> Self {
-        Multi { number, name, keys }
+        Multi { number, name, keys, counts: None }
+    }
+
+    /// Keeps how many rows there are, for each block of ids under each key, in rows of this permanent number: counting and
+    /// skipping then cost a row for each block and not for each record. For tables whose primary key is one number.
+    pub const fn counted(mut self, counts: u16) -> Self {
+        self.counts = Some(counts);
+        self
     }
 }
 
@@ -182,7 +226,9 @@ impl<V: Record, K: KeyCode> IndexOf<V> for Unique<V, K> {
         true
     }
     fn rows(&self, value: &V, _: &[u8], out: &mut Vec<IndexRow>) {
-        each_key(self.number, self.keys, value, |key| out.push(IndexRow { key, clash: Some(self.clash) }));
+        each_key(self.number, self.keys, value, |key| {
+            out.push(IndexRow { key, clash: Some(self.clash), counted: None })
+        });
     }
 }
 
@@ -196,10 +242,13 @@ impl<V: Record, K: KeyCode> IndexOf<V> for Multi<V, K> {
     fn is_unique(&self) -> bool {
         false
     }
+    fn counts(&self) -> Option<u16> {
+        self.counts
+    }
     fn rows(&self, value: &V, row: &[u8], out: &mut Vec<IndexRow>) {
         each_key(self.number, self.keys, value, |mut key| {
             key.extend_from_slice(&row[2..]);
-            out.push(IndexRow { key, clash: None });
+            out.push(IndexRow { key, clash: None, counted: self.counts });
         });
     }
 }
@@ -216,6 +265,9 @@ impl<V: Record, K: KeyCode> Index for Multi<V, K> {
     fn index_number(&self) -> u16 {
         self.number
     }
+    fn counts_number(&self) -> Option<u16> {
+        self.counts
+    }
 }
 
 /// A table or an index, when only its keys are walked.
@@ -224,6 +276,10 @@ pub trait Walkable {
     fn walk_number(&self) -> u16;
     /// For an index that tables may share: the record type whose rows count.
     fn shared_by(&self) -> Option<TypeId> {
+        None
+    }
+    /// The number of its counts, where its rows are counted.
+    fn counts_number(&self) -> Option<u16> {
         None
     }
 }
@@ -237,6 +293,9 @@ impl<V: Record> Walkable for Table<V> {
 impl<V: Record, K> Walkable for Multi<V, K> {
     fn walk_number(&self) -> u16 {
         self.number
+    }
+    fn counts_number(&self) -> Option<u16> {
+        self.counts
     }
 }
 
@@ -301,6 +360,8 @@ pub trait AnyTable: Send + Sync {
     fn record(&self) -> TypeId;
     /// Number, name and uniqueness of each index.
     fn indexes(&self) -> Vec<(u16, &'static str, bool)>;
+    /// Number of the counts of each index that has some, and the name of that index.
+    fn counts(&self) -> Vec<(u16, &'static str)>;
     /// The sequence its ids come from.
     fn sequence(&self) -> Option<Sequence>;
     /// Decodes a stored value and computes what it implies; the text says what is wrong with it.
@@ -322,6 +383,9 @@ impl<V: Record> AnyTable for Table<V> {
     }
     fn indexes(&self) -> Vec<(u16, &'static str, bool)> {
         self.indexes.iter().map(|i| (i.number(), i.name(), i.is_unique())).collect()
+    }
+    fn counts(&self) -> Vec<(u16, &'static str)> {
+        self.indexes.iter().filter_map(|i| Some((i.counts()?, i.name()))).collect()
     }
     fn sequence(&self) -> Option<Sequence> {
         self.counter.map(|(sequence, _)| sequence)

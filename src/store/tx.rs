@@ -5,7 +5,7 @@
 use super::engine::{Batch, Order, View, Visit};
 use super::range::MAX_KEY;
 use super::read::{Rows, undecodable};
-use super::table::{Directory, Kind, Record, Sequence, Table, pack, row_key, unpack};
+use super::table::{Directory, IndexRow, Kind, Record, Sequence, Table, count_key, pack, row_key, unpack};
 use crate::error::{Code, Error, Result};
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -90,6 +90,7 @@ impl Tx {
             Err(_) => true,
         });
         for old in stale {
+            self.tally(&old, -1)?;
             self.write(old.key, None)?;
         }
         for new in fresh {
@@ -100,6 +101,7 @@ impl Tx {
                     return Err(Error::new(code, code.doc()));
                 }
             }
+            self.tally(&new, 1)?;
             self.write(new.key, Some(row.clone()))?;
         }
         self.write(row, Some(packed))
@@ -111,6 +113,7 @@ impl Tx {
         let Some(old) = self.load_old(table, &row)? else { return Ok(None) };
         self.mark(table);
         for index in table.index_rows(&old, &row) {
+            self.tally(&index, -1)?;
             self.write(index.key, None)?;
         }
         self.write(row, None)?;
@@ -125,6 +128,17 @@ impl Tx {
         let next = last.map_err(|why| undecodable(&why))? + 1;
         self.write(row, Some(pack(&next).map_err(Error::internal)?))?;
         Ok(next)
+    }
+
+    /// Counts that a row of a counted index comes or goes.
+    fn tally(&mut self, row: &IndexRow, change: i64) -> Result<()> {
+        let Some(counts) = row.counted else { return Ok(()) };
+        let key = count_key(counts, &row.key);
+        let mut count = Ok(0u64);
+        self.row(&key, &mut |value| count = unpack(value))?;
+        let count = count.map_err(|why| undecodable(&why))?.saturating_add_signed(change);
+        let value = if count == 0 { None } else { Some(pack(&count).map_err(Error::internal)?) };
+        self.write(key, value)
     }
 
     /// Writes a row as bytes, past every table: for the format stamp and for tests that plant damage.

@@ -43,6 +43,12 @@ fn the_doctor_finds_a_missing_index_row() {
 }
 
 #[test]
+fn the_doctor_finds_a_wrong_count() {
+    let found = findings_after(row(0xC103, &(0i64, 0u64)), Some(b"\x011"));
+    assert_eq!(found, ["Index `person_by_age` has 2 rows in a block for which it counts 1."]);
+}
+
+#[test]
 fn the_doctor_finds_an_index_row_that_leads_elsewhere() {
     let found = findings_after(row(0x8101, &"ana".to_owned()), Some(&row(0x0101, &2u64)));
     assert_eq!(found.len(), 2, "{found:?}");

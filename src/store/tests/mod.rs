@@ -94,7 +94,7 @@ pub(super) const PERSON_BY_EMAIL: Unique<Person, String> = Unique::new(
     Code::EmailTaken,
 );
 pub(super) const PERSON_BY_AGE: Multi<Person, (i64,)> =
-    Multi::new(0x8103, "person_by_age", |p: &Person, out: &mut Vec<(i64,)>| out.push((p.age,)));
+    Multi::new(0x8103, "person_by_age", |p: &Person, out: &mut Vec<(i64,)>| out.push((p.age,))).counted(0xC103);
 pub(super) const MEMBER_BY_PERSON: Multi<Member, PersonId> =
     Multi::new(0x8201, "member_by_person", |m: &Member, out: &mut Vec<PersonId>| out.push(m.person));
 
