@@ -37,6 +37,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod directory;
+
 /// One instance.
 pub struct App {
     /// What is kept.
@@ -64,6 +66,7 @@ pub struct App {
     pub requests: Requests,
     reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
     ticket_key: [u8; 32],
+    desk: directory::Desk,
     sealer: Sealer,
 }
 
@@ -141,6 +144,7 @@ impl App {
             requests: Requests::default(),
             reveals: Mutex::default(),
             ticket_key,
+            desk: directory::Desk::default(),
             sealer,
         })
     }
@@ -409,8 +413,13 @@ impl App {
             Some(_) => None,
         };
         let (Some(user), None) = (&user, cause) else {
+            // The local password first, though it is rarely the one: whoever needs it gets in while the directory is down, and
+            // it is not sent there.
+            if settings.ldap().login {
+                return self.sign_in_by_directory(typed, password, user.as_ref(), who, ip).await;
+            }
             self.throttle.failed(typed, ip, now);
-            self.note(Some(self.failed_sign_in(user.as_ref(), cause.unwrap_or_default(), who)?));
+            self.note(Some(self.failed_sign_in(user.as_ref(), ("password", cause.unwrap_or_default()), who)?));
             return Err(sign_in_failed());
         };
         let opened = self.open_session(user, method, None, who).await.map_err(|e| match e.kind() {
@@ -540,7 +549,7 @@ impl App {
         self.act(who, move |cx| ops::users::set_password(cx, &me.username, &hash, keep.as_deref())).await
     }
 
-    fn failed_sign_in(&self, user: Option<&User>, cause: &str, who: &Caller) -> Result<Event> {
+    fn failed_sign_in(&self, user: Option<&User>, (rule, cause): (&str, &str), who: &Caller) -> Result<Event> {
         let now = self.clock.now();
         Ok(Event {
             id: EventId::new(now, self.entropy()),
@@ -553,7 +562,7 @@ impl App {
             // What an unknown person typed may be a password in the wrong field: it is not kept.
             target: user.map_or_else(|| Named::new("user", "", ""), ops::user_named),
             changes: vec![],
-            chain: vec![crate::model::audit::Reason { rule: "password".to_owned(), text: cause.to_owned() }],
+            chain: vec![crate::model::audit::Reason { rule: rule.to_owned(), text: cause.to_owned() }],
             outcome: Outcome::Failed,
             count: 1,
         })

@@ -83,6 +83,7 @@ codes! {
     TooLarge            "TOO_LARGE"            TooLarge        "The request is larger than the limit.";
     TooManyAttempts     "TOO_MANY_ATTEMPTS"    TooMany         "Too many attempts; the answer says when to try again.";
     Busy                "BUSY"                 Unavailable     "Too much work is waiting; try again shortly.";
+    ProviderDown        "PROVIDER_DOWN"        Unavailable     "The company's identity provider or directory cannot be asked now.";
     StoreReadOnly       "STORE_READ_ONLY"      Unavailable     "The store cannot be written: disk full or read-only.";
     StoreForeign        "STORE_FOREIGN"        Internal        "The store file is not one of ours, damaged, or of a newer version.";
     StoreFailed         "STORE_FAILED"         Internal        "The store failed.";

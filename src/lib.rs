@@ -10,6 +10,7 @@
 //! | [`console`] | pages for people, over the same use-cases as every surface |
 //! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
 //! | [`idp`] | adapters to OpenID providers and LDAP directories |
+//! | [`jobs`] | what the server does by itself: the sync with the directory |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
@@ -34,6 +35,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod idp;
+pub mod jobs;
 pub mod meter;
 pub mod model;
 pub mod ops;

@@ -5,7 +5,7 @@ use super::page::entry::{Setup, SetupDone, SignIn};
 use super::page::frame::Frame;
 use super::page::parts::Field;
 use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, reply};
 use crate::model::session::Session;
 use crate::ops::sessions::FreshSession;
@@ -59,7 +59,7 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
     let ip = crate::http::middleware::context(&request).client;
     match app.sign_in(typed, fields.get("password"), &who, Some(ip)).await {
         Ok((fresh, session)) => signed_in(&request, &fresh, &session, redirect(safe_path(next))),
-        Err(error) if reply::status(&error).is_client_error() || error.code() == Code::Busy => {
+        Err(error) if reply::status(&error).is_client_error() || error.kind() == Kind::Unavailable => {
             let mut response = {
                 let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "")?;
                 html(&page, reply::status(&error))?

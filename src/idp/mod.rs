@@ -4,11 +4,13 @@
 //!
 //! [`fetch`] is the only way out over HTTP; [`discovery`], [`keys`] and [`jwt`] find an issuer's keys and check its
 //! signatures, whatever the token is for; [`oidc`] signs people in with them. A proof that fails is a [`refusal::Refusal`].
+//! [`ldap`] asks a directory, over connections of its own.
 
 pub mod discovery;
 pub mod fetch;
 pub mod jwt;
 pub mod keys;
+pub mod ldap;
 pub mod oidc;
 pub mod refusal;
 

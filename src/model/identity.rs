@@ -91,3 +91,32 @@ pub struct Check {
     /// What was found, or what went wrong and what to do.
     pub detail: String,
 }
+
+/// What the last background sync with the directory did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// When it began.
+    pub began_at: Millis,
+    /// When it ended.
+    pub ended_at: Millis,
+    /// People in the directory, with an account here or not.
+    pub people: usize,
+    /// Groups in the directory.
+    pub groups: usize,
+    /// Active accounts here that belong to somebody there.
+    pub accounts: usize,
+    /// Accounts whose name, address or teams changed.
+    pub changed: usize,
+    /// Memberships that began.
+    pub joined: usize,
+    /// Memberships that ended.
+    pub left: usize,
+    /// Accounts deactivated because their people are gone.
+    pub deactivated: usize,
+    /// Accounts whose changes wait for approval, see the page Provisioning.
+    pub held: usize,
+    /// Accounts that could not be brought up to date; the log says why.
+    pub failed: usize,
+    /// Why nothing, or not everything, was done; one sentence.
+    pub trouble: Option<String>,
+}

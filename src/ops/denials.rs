@@ -1,5 +1,5 @@
 //! Refusals and failed proofs in the audit log. They have no transaction of their own (it rolled back), so each is written
-//! after it, folded per (actor, action, target, minute): the first at once, the others as its count when the minute ends, so
+//! after it, folded per (actor, action, target, rule, minute): the first at once, the others as its count when the minute ends, so
 //! that an attacker cannot turn refusals into disk writes.
 
 use crate::clock::{MINUTE, Millis};
@@ -18,10 +18,12 @@ pub struct Denials(Mutex<HashMap<(String, String, String), Event>>);
 impl Denials {
     /// Notes a refusal; the first of its kind in a minute is on its way to the store when this returns.
     pub fn note(&self, store: &Store, event: Event) {
+        // A directory that is down must not hide behind a wrong password of the same minute.
+        let rule = event.chain.last().map_or("", |reason| reason.rule.as_str());
         let key = (
             format!("{} {}", event.actor.handle(), event.origin.ip),
             event.action.clone(),
-            format!("{} {}", event.target.handle(), event.outcome.as_str()),
+            format!("{} {} {rule}", event.target.handle(), event.outcome.as_str()),
         );
         let mut entries = self.0.lock();
         if let Some(first) = entries.get_mut(&key) {

@@ -42,6 +42,8 @@ pub struct Arrival {
     pub user: User,
     /// How the account was found.
     pub account: Account,
+    /// Whether an account that was there has another name or address now.
+    pub renamed: bool,
     /// Teams joined.
     pub joined: Vec<String>,
     /// Teams left.
@@ -62,7 +64,7 @@ pub fn arrive(cx: &mut Acting, who: &ExternalIdentity) -> Result<Arrival> {
         )
         .hint("Open the setup link that the server printed at its start."));
     }
-    let outcome = settle(cx, who, &mut Toll::default());
+    let outcome = settle(cx, who, &mut Toll::default(), true);
     if let Err(error) = &outcome {
         let text: String = error.sentence().chars().take(name::TEXT_MAX).collect();
         cx.refuse_by(HOME, Action::UserLogin, stranger(who), "company sign-in", &text)?;
@@ -79,7 +81,7 @@ pub fn refresh(cx: &mut Acting, who: &ExternalIdentity) -> Result<Arrival> {
         return Err(Error::not_found("Nobody here is linked to this entry."));
     }
     let mut toll = Toll::default();
-    let arrival = settle(cx, who, &mut toll)?;
+    let arrival = settle(cx, who, &mut toll, false)?;
     fuse::weigh(cx, &toll.losses())?;
     Ok(arrival)
 }
@@ -96,6 +98,17 @@ pub fn gone(cx: &mut Acting, id: UserId) -> Result<bool> {
     users::set_active(cx, &user.username, false)?;
     fuse::weigh(cx, &Toll { deactivated: vec![id], ..Toll::default() }.losses())?;
     Ok(true)
+}
+
+/// Everybody of a connection whose account here is active: the id there, and the account.
+pub fn active_of(view: &impl Read, connection: &str) -> Result<Vec<(String, UserId)>> {
+    let mut found = vec![];
+    for identity in view.all(&schema::IDENTITIES, &(connection.to_owned(),))? {
+        if view.get(&schema::USERS, &identity.user)?.is_some_and(|u| u.status == Status::Active) {
+            found.push((identity.subject, identity.user));
+        }
+    }
+    Ok(found)
 }
 
 /// Links the identity that was just proved to the asker's own account.
@@ -179,7 +192,7 @@ fn stranger(who: &ExternalIdentity) -> Named {
     Named::new("identity", &who.subject, who.username.clone().or_else(|| who.email.clone()).unwrap_or_default())
 }
 
-fn settle(cx: &mut Acting, who: &ExternalIdentity, toll: &mut Toll) -> Result<Arrival> {
+fn settle(cx: &mut Acting, who: &ExternalIdentity, toll: &mut Toll, signs_in: bool) -> Result<Arrival> {
     let settings = Follow::of(cx.settings(), who);
     let (mut link, user, account) = match linked(cx.view(), who)? {
         Some(link) => {
@@ -194,13 +207,17 @@ fn settle(cx: &mut Acting, who: &ExternalIdentity, toll: &mut Toll) -> Result<Ar
     if user.status != Status::Active {
         return Err(Error::denied("Your account here is not active.", true).hint("Ask an organization admin."));
     }
+    let before = user.version;
     let user = follow_names(cx, who, user, account, &settings)?;
-    let mut arrival = Arrival { user, account, joined: vec![], left: vec![], notes: vec![] };
+    let renamed = user.version != before;
+    let mut arrival = Arrival { user, account, renamed, joined: vec![], left: vec![], notes: vec![] };
     if settings.groups {
         follow_groups(cx, who, &mut link, &mut arrival, toll)?;
     }
     // The row is rewritten when it says something new, not at each sign-in of a busy day.
-    link.last_at = cx.now();
+    if signs_in {
+        link.last_at = cx.now();
+    }
     if linked(cx.view(), who)?
         .is_none_or(|old| old.teams != link.teams || link.last_at - old.last_at > crate::clock::HOUR)
     {

@@ -2,8 +2,8 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
-//! when named. It needs `wrk` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
+//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `ldap`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
+//! when named. It needs `wrk`, `slapd` and `ldap-utils` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod casbin_peer;
 mod cedar_peer;
 mod decision;
 mod decisions;
+mod directory;
 mod limit;
 mod reads;
 mod report;
@@ -32,7 +33,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("start", start::measure),
     ("decision", decision::measure),
     ("reads", reads::measure),
@@ -40,6 +41,7 @@ const PARTS: [Part; 8] = [
     ("writes", writes::measure),
     ("runs", runs::measure),
     ("scim", scim::measure),
+    ("ldap", directory::measure),
     ("sign-in", sign_in::measure),
 ];
 

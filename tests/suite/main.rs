@@ -27,6 +27,8 @@ mod decisions;
 mod directory;
 mod explain;
 mod forward_auth;
+mod ldap;
+mod ldap_attacks;
 mod metrics;
 mod packaging;
 mod permissions;

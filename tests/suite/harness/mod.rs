@@ -11,6 +11,7 @@ pub mod html;
 pub mod runs;
 pub mod scim;
 pub mod sdk;
+pub mod slapd;
 pub mod world;
 
 use parking_lot::{Condvar, Mutex};

@@ -1,0 +1,4 @@
+//! What the server does by itself, beside answering: the background sync with the directory. Work that nobody waits for; what
+//! it may change is `ops`'s to say, like everything else.
+
+pub mod directory;
