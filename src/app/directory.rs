@@ -21,6 +21,9 @@ const PLACES: usize = 32;
 /// How long somebody waits for one of them.
 const QUEUE: Duration = Duration::from_secs(5);
 
+/// What a refusal takes at least: whether the directory knows a name must not show in how soon it says no.
+const REFUSAL: Duration = Duration::from_millis(400);
+
 /// What is between the instance and the directory.
 pub(super) struct Desk {
     places: Semaphore,
@@ -53,6 +56,7 @@ impl App {
         ip: Option<IpAddr>,
     ) -> Result<(FreshSession, Session)> {
         let config = self.settings.current().ldap().clone();
+        let soonest = tokio::time::Instant::now() + REFUSAL;
         let place = self.place().await?;
         let proof = ldap::sign_in(&config, typed, password).await;
         drop(place);
@@ -64,6 +68,7 @@ impl App {
             }
             Err(Refusal::Unproven(why)) => {
                 self.throttle.failed(typed, ip, self.clock.now());
+                tokio::time::sleep_until(soonest).await;
                 ("ldap", why, sign_in_failed())
             }
             Err(Refusal::NotAllowed(why)) => ("ldap group allow-list", why.clone(), Error::denied(why, true)),

@@ -257,7 +257,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Bool,
         default: "false",
         secret: false,
-        doc: "Whether team membership follows the directory's groups, at sign-in and by a sync in the background.",
+        doc: "Whether team membership follows the directory's groups, at sign-in and by a sync in the background, which also deactivates whoever is gone from the directory.",
         caution: "People leave every team whose group they are not in, also those somebody added them to by hand.",
     },
     Setting {

@@ -118,3 +118,41 @@ fn groups_that_a_person_names_are_read_by_any_attribute() {
     assert_eq!((all.len(), loose), (2, vec![("42", "departmentNumber")]));
     assert_eq!(groups::named(all[1].0, "x").names, ["Ops, EU", "CN=Ops\\, EU,DC=y"]);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_value_becomes_a_filter(value: Vec<u8>) {
+        let filter = Filter::equals(&Attribute::known("uid"), &value);
+        let sent = filter.as_str();
+        let count = |c: char| sent.matches(c).count();
+        proptest::prop_assert_eq!((count('('), count(')'), count('*')), (1, 1, 0));
+        proptest::prop_assert!(sent.bytes().all(|b| (b' '..127).contains(&b)));
+        if !value.is_empty() {
+            proptest::prop_assert_eq!(Filter::parse(sent), Ok(Some(filter.clone())));
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_key_of_itself(value in "\\PC{0,20}", other in "[a-zA-Z ,+\\\\\"=#;<>é]{0,20}") {
+        for text in [value.clone(), format!("cn={value}"), format!("cn={other},dc=x"), other.clone()] {
+            let key = DnKey::of(&text);
+            proptest::prop_assert_eq!(&DnKey::of(key.as_str()), &key, "{}", text);
+        }
+    }
+
+    #[test]
+    fn what_is_sound_the_library_reads(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..60), shaped: bool) {
+        if shaped && bytes.len() > 2 {
+            (bytes[0], bytes[1]) = (0x30, u8::try_from(bytes.len() - 2).unwrap());
+        }
+        if ber::is_sound(&bytes) {
+            let (rest, _) = ldap3::asn1::parse_tag(&bytes).unwrap();
+            proptest::prop_assert!(rest.is_empty());
+        }
+        ber::is_answer(&bytes);
+        ber::extended_answer(&bytes);
+        ber::cookie(&bytes);
+    }
+}
