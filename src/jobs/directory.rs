@@ -7,11 +7,11 @@ use crate::clock::Millis;
 use crate::config::settings::sso::Ldap;
 use crate::error::{Code, Error, Result};
 use crate::idp::ldap::{self, Roll};
-use crate::model::UserId;
 use crate::model::identity::{ExternalIdentity, LDAP, SyncReport};
+use crate::ops::sso::Ledger;
 use crate::ops::{self, Caller};
 use crate::policy::{Process, Subject};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,14 +94,13 @@ pub async fn sync(app: &App, config: Arc<Ldap>, memory: &mut Memory) -> SyncRepo
 }
 
 async fn run(app: &App, config: &Ldap, memory: &mut Memory, report: &mut SyncReport) -> Result<()> {
-    let accounts: HashMap<String, UserId> =
-        app.store.read(|view| ops::sso::active_of(view, LDAP))?.into_iter().collect();
+    let mut accounts = app.store.read(|view| Ledger::read(view, LDAP))?;
     report.accounts = accounts.len();
     if accounts.is_empty() {
         return Ok(());
     }
     let stopped = |why: String| Error::new(Code::ProviderDown, format!("{why} Nothing was changed."));
-    let read = ldap::read_all(config, accounts.keys().cloned().collect()).await;
+    let read = ldap::read_all(config, accounts.accounts().map(|(subject, _)| subject.to_owned()).collect()).await;
     let roll = read.map_err(|trouble| stopped(format!("{trouble}")))?;
     (report.people, report.groups) = (roll.people, roll.groups);
     if roll.people == 0 {
@@ -113,7 +112,7 @@ async fn run(app: &App, config: &Ldap, memory: &mut Memory, report: &mut SyncRep
             roll.people
         )));
     }
-    follow(app, &roll, report).await;
+    follow(app, &roll, &mut accounts, report).await?;
     leave(app, &accounts, &roll, memory, report).await
 }
 
@@ -122,11 +121,26 @@ fn company() -> Caller {
 }
 
 /// Lets every account follow its person.
-async fn follow(app: &App, roll: &Roll, report: &mut SyncReport) {
+async fn follow(app: &App, roll: &Roll, accounts: &mut Ledger, report: &mut SyncReport) -> Result<()> {
+    let settings = app.settings.current();
     let mut at = 0;
     while at < roll.len() {
-        let batch: Vec<ExternalIdentity> = (at..roll.len().min(at + BATCH)).filter_map(|n| roll.person(n)).collect();
-        at += BATCH;
+        // Most are what they were; only the others cost a transaction.
+        let batch = app.store.read(|view| {
+            let mut batch: Vec<ExternalIdentity> = vec![];
+            while at < roll.len() && batch.len() < BATCH {
+                if let Some(who) = roll.person(at)
+                    && !accounts.is_settled(view, &settings, &who)?
+                {
+                    batch.push(who);
+                }
+                at += 1;
+            }
+            Ok(batch)
+        })?;
+        if batch.is_empty() {
+            break;
+        }
         let batch = Arc::new(batch);
         match refresh(app, Arc::clone(&batch)).await {
             Ok(done) => count(report, done),
@@ -147,6 +161,7 @@ async fn follow(app: &App, roll: &Roll, report: &mut SyncReport) {
         // Whoever waits for an answer on this thread comes first.
         tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// For each: whether name or address changed, and how many teams were joined and left.
@@ -172,18 +187,16 @@ fn count(report: &mut SyncReport, done: Vec<(bool, usize, usize)>) {
 }
 
 /// Deactivates the accounts of people who are gone.
-async fn leave(
-    app: &App,
-    accounts: &HashMap<String, UserId>,
-    roll: &Roll,
-    memory: &mut Memory,
-    report: &mut SyncReport,
-) -> Result<()> {
+async fn leave(app: &App, accounts: &Ledger, roll: &Roll, memory: &mut Memory, report: &mut SyncReport) -> Result<()> {
     let present: HashSet<&str> = roll.subjects().collect();
-    let missing: HashSet<String> =
-        accounts.keys().filter(|s| !present.contains(s.as_str()) && !roll.disabled.contains(*s)).cloned().collect();
+    let missing: HashSet<String> = accounts
+        .accounts()
+        .map(|(s, _)| s)
+        .filter(|s| !present.contains(s) && !roll.disabled.contains(*s))
+        .map(str::to_owned)
+        .collect();
     let before = std::mem::replace(&mut memory.missing, missing);
-    let mut gone: Vec<&String> = roll.disabled.iter().filter(|s| accounts.contains_key(*s)).collect();
+    let mut gone: Vec<&String> = roll.disabled.iter().filter(|s| accounts.account(s).is_some()).collect();
     gone.extend(memory.missing.intersection(&before));
     if gone.len() > FEW && gone.len() * 2 > accounts.len() {
         report.trouble = Some(format!(
@@ -195,7 +208,7 @@ async fn leave(
         return Ok(());
     }
     for subject in gone {
-        let Some(id) = accounts.get(subject).copied() else { continue };
+        let Some(id) = accounts.account(subject) else { continue };
         match app.act(&company(), move |cx| ops::sso::gone(cx, id)).await {
             Ok(done) => report.deactivated += usize::from(done),
             Err(error) if error.code() == Code::SyncHeld => report.held += 1,

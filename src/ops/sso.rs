@@ -24,6 +24,10 @@ use crate::policy::Resource;
 use crate::store::{Range, Read, schema};
 use std::collections::BTreeMap;
 
+mod ledger;
+
+pub use ledger::Ledger;
+
 /// How an account was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
@@ -98,17 +102,6 @@ pub fn gone(cx: &mut Acting, id: UserId) -> Result<bool> {
     users::set_active(cx, &user.username, false)?;
     fuse::weigh(cx, &Toll { deactivated: vec![id], ..Toll::default() }.losses())?;
     Ok(true)
-}
-
-/// Everybody of a connection whose account here is active: the id there, and the account.
-pub fn active_of(view: &impl Read, connection: &str) -> Result<Vec<(String, UserId)>> {
-    let mut found = vec![];
-    for identity in view.all(&schema::IDENTITIES, &(connection.to_owned(),))? {
-        if view.get(&schema::USERS, &identity.user)?.is_some_and(|u| u.status == Status::Active) {
-            found.push((identity.subject, identity.user));
-        }
-    }
-    Ok(found)
 }
 
 /// Links the identity that was just proved to the asker's own account.
@@ -437,7 +430,7 @@ fn follow_groups(
     let map = Follow::of(cx.settings(), who).map;
     let mut wanted: BTreeMap<crate::model::TeamId, (Team, String)> = BTreeMap::new();
     for group in groups {
-        match team_of(cx, group, &map)? {
+        match team_of(cx.view(), group, &map)? {
             Some(team) => drop(wanted.insert(team.id, (team, group.through.clone()))),
             None => arrival.notes.push(format!("No team is named {}.", group.names.first().map_or("", |n| n.as_str()))),
         }
@@ -480,13 +473,13 @@ fn follow_groups(
 }
 
 /// The team that a group means: by the map, else by any of its names.
-fn team_of(cx: &Acting, group: &ExternalGroup, map: &[(String, String)]) -> Result<Option<Team>> {
+fn team_of(view: &impl Read, group: &ExternalGroup, map: &[(String, String)]) -> Result<Option<Team>> {
     let is = |a: &str, b: &str| name::fold(a) == name::fold(b);
     if let Some((_, team)) = map.iter().find(|(from, _)| group.names.iter().any(|n| is(n, from))) {
-        return teams::by_name(cx.view(), team);
+        return teams::by_name(view, team);
     }
     for name in &group.names {
-        if let Some(team) = teams::by_name(cx.view(), name)? {
+        if let Some(team) = teams::by_name(view, name)? {
             return Ok(Some(team));
         }
     }
