@@ -106,7 +106,7 @@ async fn run(app: &App, config: &Ldap, memory: &mut Memory, report: &mut SyncRep
     if roll.people == 0 {
         return Err(stopped("The directory shows no people at all to the account that asks.".to_owned()));
     }
-    if roll.is_empty() && accounts.len() > FEW {
+    if roll.is_empty() && roll.disabled.is_empty() {
         return Err(stopped(format!(
             "The directory has {} people, and none of those with an account here.",
             roll.people

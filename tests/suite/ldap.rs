@@ -222,6 +222,10 @@ fn f296_the_background_sync_follows_and_never_takes_what_only_seems_gone() {
         let found = account(&admin, "carol").unwrap().to_string().contains("Carol Renamed");
         found && teams(&admin, "carol", &["oncall"]).len() == 1 && teams(&admin, "bob", &["oncall"]).is_empty()
     });
+    // The directory decides, also over what somebody did by hand.
+    admin.client.create_team("byhand", None).is(200);
+    admin.client.invite("byhand", "alice", false).is(200);
+    until("alice is out again", || teams(&admin, "alice", &["byhand"]).is_empty());
     // Nothing to be seen, an answer that breaks off, no answer: each a sync of its own, and nobody loses anything.
     let manners = |hidden: &[String], at_most| Manners { hidden: hidden.to_vec(), at_most, ..Manners::default() };
     let people = format!("dn.subtree=\"ou=people,{SUFFIX}\"");

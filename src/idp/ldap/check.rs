@@ -44,35 +44,40 @@ fn only(trouble: Trouble) -> Vec<Check> {
 
 async fn connection(config: &Config, steps: &mut Steps) -> Result<(), Trouble> {
     let directory = Directory::open(config, steps).await?;
-    let base = config.base_dn.trim();
-    base_exists(&directory, base, steps).await?;
+    base_exists(&directory, config, steps).await?;
     addresses(&directory, config, steps).await?;
     see_groups(&directory, config, steps).await?;
     directory.close().await;
     Ok(())
 }
 
-async fn base_exists(directory: &Directory, base: &str, steps: &mut Steps) -> Result<(), Trouble> {
+async fn base_exists(directory: &Directory, config: &Config, steps: &mut Steps) -> Result<(), Trouble> {
+    let base = config.base_dn.trim();
     let step = format!("Read {base}");
-    let read = match Dn::parse(base) {
+    match Dn::parse(base) {
         None => return Err(Trouble::of(step, "The base DN is not a distinguished name such as dc=example,dc=com.")),
-        Some(_) => directory.read(base, &["1.1"]).await,
-    };
-    match read {
-        Ok(Some(_)) => steps.done(step, "The search base is there."),
-        Ok(None) => {
-            let map = Dn::parse(base).is_some_and(|dn| dn.is_only_of(&["email", "group"]));
-            let detail = match map {
-                true => {
-                    "The base DN looks like the attribute map (email=…,group=…); it must be where people are, such as ou=people,dc=example,dc=com."
-                }
-                false => "There is no such entry, or this account may not see it. Check the base DN.",
-            };
-            return Err(Trouble::of(step, detail));
+        // The documents' own example has the attribute map in this place (facts C2).
+        Some(dn) if dn.is_only_of(&["email", "group"]) => {
+            return Err(Trouble::of(
+                step,
+                "The base DN is the attribute map (email=…,group=…); it must be where people are, such as \
+                 ou=people,dc=example,dc=com.",
+            ));
         }
-        Err(e) => return Err(Trouble::of(step, format!("The search failed: {e}."))),
+        Some(_) => {}
     }
-    Ok(())
+    let hint = match config.bind_password {
+        Some(_) => "Check the base DN.",
+        None => "Check the base DN; the directory may also want a bind DN and password before it shows anything.",
+    };
+    match directory.read(base, &["1.1"]).await {
+        Ok(Some(_)) => {
+            steps.done(step, "The search base is there.");
+            Ok(())
+        }
+        Ok(None) => Err(Trouble::of(step, format!("There is no such entry, or this account may not see it. {hint}"))),
+        Err(e) => Err(Trouble::of(step, format!("The search failed: {e}. {hint}"))),
+    }
 }
 
 async fn addresses(directory: &Directory, config: &Config, steps: &mut Steps) -> Result<(), Trouble> {

@@ -86,9 +86,10 @@ pub fn email_attribute(config: &Config) -> Option<Attribute> {
     Attribute::parse(config.email_attribute.trim())
 }
 
-/// Whether an entry can be somebody: machines have names and passwords too.
+/// Whether an entry can be somebody: in Active Directory machines and groups have a `sAMAccountName` too.
 pub fn is_person(entry: &Entry) -> bool {
-    !entry.texts("objectClass").any(|class| class.eq_ignore_ascii_case("computer"))
+    let things = ["computer", "group", "groupOfNames", "groupOfUniqueNames"];
+    !entry.texts("objectClass").any(|class| things.iter().any(|thing| class.eq_ignore_ascii_case(thing)))
 }
 
 /// Whether the directory says that the account is switched off.

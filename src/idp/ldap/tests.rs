@@ -97,6 +97,7 @@ fn the_primary_group_of_active_directory_is_the_same_id_with_another_end() {
 fn machines_and_switched_off_accounts_are_told_from_people() {
     let machine = Entry::of("CN=PC1,DC=x", &[("objectClass", &[b"person", b"Computer"])]);
     assert!(!person::is_person(&machine));
+    assert!(!person::is_person(&Entry::of("CN=Ops,DC=x", &[("objectClass", &[b"top", b"group"])])));
     let off = Entry::of("CN=a,DC=x", &[("userAccountControl", &[b"514"])]);
     assert!(person::is_disabled(&off) && person::is_person(&off));
     assert!(!person::is_disabled(&Entry::of("CN=a,DC=x", &[("userAccountControl", &[b"512"])])));
