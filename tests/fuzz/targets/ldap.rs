@@ -13,7 +13,7 @@ fuzz_target!(|input: (&[u8], &str)| {
     assert_eq!((sent.matches('(').count(), sent.matches(')').count(), sent.matches('*').count()), (1, 1, 0));
     assert!(sent.bytes().all(|b| (b' '..127).contains(&b)));
     if !bytes.is_empty() && sent.len() <= 4_096 {
-        assert_eq!(Filter::parse(sent).unwrap(), Some(filter), "{sent}");
+        assert_eq!(Filter::parse(sent).unwrap(), Some(filter.clone()), "{sent}");
     }
     if let Ok(Some(own)) = Filter::parse(text) {
         assert!(own.as_str().starts_with('('));

@@ -93,7 +93,7 @@ pub fn shell() -> Caller {
 pub fn engine(rows: &[Row]) -> Memory {
     let engine = Memory::new();
     let batch: Batch = rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-    engine.begin().unwrap().commit(batch).unwrap();
+    engine.begin().unwrap().commit(&batch).unwrap();
     engine
 }
 
