@@ -12,7 +12,7 @@ use bailiwick::model::team::HOME;
 use bailiwick::ops::explain::explain;
 use bailiwick::ops::projects::NewProject;
 use bailiwick::ops::users::{NewUser, UserChange};
-use bailiwick::ops::{Acting, Caller, projects, teams, users};
+use bailiwick::ops::{Acting, Caller, project_members, projects, teams, users};
 use bailiwick::policy::Resource;
 use bailiwick::store;
 use bailiwick_fuzz::{WORLD, caller, fresh, shell, wait};
@@ -78,8 +78,8 @@ fn attempt(cx: &mut Acting, action: Action, Deed { on, with, .. }: Deed) -> Resu
         Action::ProjectUpdateVisibility => {
             projects::set_visibility(cx, "acme", project, Visibility::ALL[usize::from(with) % 4]).map(drop)
         }
-        Action::ProjectUpdateMember => projects::add_member(cx, "acme", project, person(with)),
-        Action::ProjectJoin => projects::join(cx, "acme", project),
+        Action::ProjectUpdateMember => project_members::add(cx, "acme", project, person(with)),
+        Action::ProjectJoin => project_members::join(cx, "acme", project),
         _ => return Ok(false),
     }
     .map(|()| true)
