@@ -192,20 +192,21 @@ fn escape(rest: &[u8]) -> Option<(u8, &[u8])> {
     Some((digit(first)? * 16 + digit(second)?, more))
 }
 
-/// A value folded and escaped one way: every byte but letters, digits and a few harmless ones as `\xx`.
+/// A value folded and escaped one way: every byte but letters, digits and a few harmless ones as `\xx`. Text has single spaces
+/// and none at its ends; what is no text is kept as it is, its spaces escaped.
 fn canonical(value: &[u8]) -> String {
-    let folded = match std::str::from_utf8(value) {
+    let (folded, is_text) = match std::str::from_utf8(value) {
         Ok(text) => {
             let text: String = text.nfkc().collect::<String>().to_lowercase().nfkc().collect();
-            text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").into_bytes()
+            (text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").into_bytes(), true)
         }
-        Err(_) => value.to_vec(),
+        Err(_) => (value.to_vec(), false),
     };
     let mut out = String::with_capacity(folded.len());
     for byte in folded {
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'@' => out.push(char::from(byte)),
-            b' ' if !out.is_empty() => out.push(' '),
+            b' ' if is_text => out.push(' '),
             _ => out.push_str(&format!("\\{byte:02x}")),
         }
     }
@@ -231,7 +232,12 @@ mod tests {
         same("OID.2.5.4.3=a", "2.5.4.3=a");
         same("cn=two  words,dc=x", "cn=Two words,dc=x");
         assert_ne!(DnKey::of("cn=a,dc=x"), DnKey::of("cn=a\\,dc\\=x"));
-        assert_ne!(DnKey::of("cn=a\\ ,dc=x").as_str(), "");
+        let bytes = DnKey::of("cn=\\aA\\ ,dc=x");
+        assert_eq!(
+            (bytes.as_str(), DnKey::of(bytes.as_str())),
+            ("cn=\\aa\\20,dc=x", bytes.clone()),
+            "no text, but a value"
+        );
         assert_ne!(DnKey::of("cn=a+uid=b,dc=x"), DnKey::of("cn=a,uid=b,dc=x"));
     }
 
