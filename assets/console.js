@@ -203,6 +203,54 @@ function enhance(root) {
   bulk(root);
 }
 
+const bytes = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+
+/** What a passkey answered, in the standard's JSON; browsers that cannot write it themselves get it written here. */
+function answer(credential) {
+  const { response } = credential;
+  const json = { id: credential.id, rawId: text(credential.rawId), type: credential.type, clientExtensionResults: {}, response: {} };
+  for (const name of ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle']) {
+    if (response[name]) json.response[name] = text(response[name]);
+  }
+  if (response.attestationObject) delete json.response.authenticatorData;
+  if (response.getTransports) json.response.transports = response.getTransports();
+  return JSON.stringify(json);
+}
+
+/** Forms with a passkey ask for a challenge, let the browser answer it, and carry the answer. Without scripts they are hidden. */
+function passkeys() {
+  if (!window.PublicKeyCredential) return;
+  for (const form of $$('form[data-passkey]')) {
+    form.hidden = false;
+    const trouble = $('[data-passkey-problem]', form);
+    const complain = (sentence) => { trouble.textContent = sentence; trouble.hidden = !sentence; };
+    form.addEventListener('submit', async (event) => {
+      const field = form.elements.credential;
+      if (field.value) return;
+      event.preventDefault();
+      complain('');
+      try {
+        const begun = await fetch(form.dataset.passkey, { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+        const asked = await begun.json();
+        if (!begun.ok) { complain(asked.problem); return; }
+        asked.challenge = bytes(asked.challenge);
+        for (const list of [asked.allowCredentials, asked.excludeCredentials]) for (const known of list ?? []) known.id = bytes(known.id);
+        if (asked.user) asked.user.id = bytes(asked.user.id);
+        const credential = await (asked.user ? navigator.credentials.create({ publicKey: asked }) : navigator.credentials.get({ publicKey: asked }));
+        field.value = answer(credential);
+      } catch (error) {
+        complain(error.name === 'InvalidStateError' ? 'This device has a passkey of yours already.'
+          : 'The browser gave no passkey. Try again, or take another way.');
+        return;
+      }
+      form.requestSubmit();
+    });
+  }
+  // Coming back to the page begins anew: an answer counts once.
+  addEventListener('pageshow', () => { for (const form of $$('form[data-passkey]')) form.elements.credential.value = ''; });
+}
+
 /** What a live run shows is asked for again every few seconds, while somebody looks. */
 function live() {
   if (!$('[data-live]')) return;
@@ -227,4 +275,5 @@ const log = $('.log');
 if (log && !new URL(location).searchParams.has('from')) log.scrollTop = log.scrollHeight;
 roleForm();
 liveFilter();
+passkeys();
 $('[aria-invalid="true"]')?.focus();

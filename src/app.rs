@@ -38,6 +38,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod directory;
+mod enrolment;
+mod factors;
+mod passkeys;
+#[cfg(test)]
+mod tests;
+
+pub use enrolment::ForApp;
+pub use factors::{Offered, PATIENCE as SECOND_STEP, SignedIn};
 
 /// One instance.
 pub struct App {
@@ -67,6 +75,7 @@ pub struct App {
     reveals: Mutex<HashMap<(String, crate::model::UserId), (FreshKey, Millis)>>,
     ticket_key: [u8; 32],
     desk: directory::Desk,
+    counter: factors::Counter,
     sealer: Sealer,
 }
 
@@ -134,7 +143,6 @@ impl App {
             store: parts.store,
             clock: parts.clock,
             random: parts.random,
-            base_url: parts.base_url,
             environment: parts.environment,
             calls: AtomicU32::new(1),
             boot,
@@ -145,6 +153,8 @@ impl App {
             reveals: Mutex::default(),
             ticket_key,
             desk: directory::Desk::default(),
+            counter: factors::Counter::new(&parts.base_url),
+            base_url: parts.base_url,
             sealer,
         })
     }
@@ -355,7 +365,7 @@ impl App {
         Ok((subject, session))
     }
 
-    /// Proves a password and opens a session. The refusal is the same, and costs the same, whatever the cause: unknown name,
+    /// Proves a password and opens a session, or the second step for whoever has a second factor. The refusal is the same, and costs the same, whatever the cause: unknown name,
     /// no password, wrong one, or an account that is not active; the audit event says which.
     ///
     /// # Errors
@@ -366,7 +376,7 @@ impl App {
         password: &str,
         who: &Caller,
         ip: Option<IpAddr>,
-    ) -> Result<(FreshSession, Session)> {
+    ) -> Result<SignedIn> {
         let (now, typed) = (self.clock.now(), typed_name);
         self.throttle.check(typed, ip, now)?;
         if password.is_empty() || password.len() > PASSWORD_MAX || password.contains('\0') {
@@ -391,7 +401,8 @@ impl App {
             let (id, typed) = (user.id, password.to_owned());
             self.store.write(move |tx| ops::break_glass::use_up(tx, id, &typed, now)).await?;
             self.throttle.succeeded(typed_name, ip);
-            return self.open_session(user, "restore", None, who).await;
+            let (fresh, session) = self.open_session(user, "restore", None, who).await?;
+            return Ok(SignedIn::Open(fresh, Box::new(session)));
         }
         let has_password = hash.is_some();
         let fits = self.hasher.verify(password.to_owned(), hash).await?;
@@ -416,19 +427,24 @@ impl App {
             // The local password first, though it is rarely the one: whoever needs it gets in while the directory is down, and
             // it is not sent there.
             if settings.ldap().login {
-                return self.sign_in_by_directory(typed, password, user.as_ref(), who, ip).await;
+                let (fresh, session) = self.sign_in_by_directory(typed, password, user.as_ref(), who, ip).await?;
+                return Ok(SignedIn::Open(fresh, Box::new(session)));
             }
             self.throttle.failed(typed, ip, now);
             self.note(Some(self.failed_sign_in(user.as_ref(), ("password", cause.unwrap_or_default()), who)?));
             return Err(sign_in_failed());
         };
-        let opened = self.open_session(user, method, None, who).await.map_err(|e| match e.kind() {
+        if let Some(token) = self.half_way(user, method)? {
+            self.throttle.succeeded(typed, ip);
+            return Ok(SignedIn::Half(token));
+        }
+        let (fresh, session) = self.open_session(user, method, None, who).await.map_err(|e| match e.kind() {
             Kind::Denied | Kind::NotFound => sign_in_failed(),
             _ => e,
         })?;
         meter::count(Meter::SignIns);
         self.throttle.succeeded(typed, ip);
-        Ok(opened)
+        Ok(SignedIn::Open(fresh, Box::new(session)))
     }
 
     /// Makes the first administrator by the setup code, and signs them in.
@@ -452,7 +468,7 @@ impl App {
     async fn open_session(
         &self,
         user: &User,
-        method: &'static str,
+        method: &str,
         identity: Option<SessionIdentity>,
         who: &Caller,
     ) -> Result<(FreshSession, Session)> {
@@ -461,9 +477,9 @@ impl App {
             subject: Subject { actor: Actor::User(user.id), credential: Credential::None },
             origin: who.origin.clone(),
         };
-        let (id, secrets) = (user.id, fresh.clone());
+        let (id, method, secrets) = (user.id, method.to_owned(), fresh.clone());
         let session =
-            self.act(&proven, move |cx| ops::sessions::open(cx, id, method, identity.clone(), &secrets)).await?;
+            self.act(&proven, move |cx| ops::sessions::open(cx, id, &method, identity.clone(), &secrets)).await?;
         meter::count(Meter::SessionsOpened);
         Ok((fresh, session))
     }

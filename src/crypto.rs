@@ -2,6 +2,7 @@
 //! Tokens are hashed at rest, secrets are sealed at rest, compares are constant-time.
 //! Password hashing takes milliseconds and megabytes: `ops` reaches it only through the bounded queue of `ops::passwords`.
 
+pub mod codes;
 pub mod signing;
 
 use crate::error::{Code, Error, Result};

@@ -103,6 +103,13 @@ enum UserCommand {
         #[command(flatten)]
         plain: Plain,
     },
+    /// Remove a user's passkeys, one-time codes and recovery codes
+    ResetFactors {
+        /// Username or e-mail address
+        user: String,
+        #[command(flatten)]
+        plain: Plain,
+    },
     /// Make a deactivated user active again
     Reactivate {
         /// Username or e-mail address
@@ -209,6 +216,7 @@ fn request(command: Command) -> Result<(Request, Plain)> {
         Command::User(UserCommand::SetPassword { user, password_file, plain }) => {
             (Request::UserSetPassword { user, password: read_password(&password_file)? }, plain)
         }
+        Command::User(UserCommand::ResetFactors { user, plain }) => (Request::UserResetFactors { user }, plain),
         Command::User(UserCommand::Reactivate { user, plain }) => (Request::UserReactivate { user }, plain),
         Command::User(UserCommand::SetOrgRole { user, role, plain }) => (Request::UserSetOrgRole { user, role }, plain),
         Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, read_only, plain }) => {

@@ -53,7 +53,6 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
     let (keys, sessions, teams) = app.ask(&visit.caller, |cx| {
         Ok((ops::credentials::list(cx, visit.me.id)?, ops::sessions::list(cx, visit.me.id)?, ops::teams::mine(cx)?))
     })?;
-    let made = |label, name: &str, count| Tab { label, href: tab_path(name).to_owned(), current: name == tab, count };
     let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
     let fields = match tab {
         "keys" => vec![Field::text("name", "Name")],
@@ -74,11 +73,7 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         role: words::org_mark(&visit.me, visit.org),
         role_why: super::why::link(&visit.me.username, "organization:read", ""),
         teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.label()))).collect(),
-        tabs: vec![
-            made("Profile and sessions", "profile", None),
-            made("API keys", "keys", Some(keys.len())),
-            made("Password", "password", None),
-        ],
+        tabs: tabs(tab, Some(keys.len())),
         tab,
         keys: key_rows(&keys, visit.now),
         new_key: None,
@@ -98,10 +93,23 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
     })
 }
 
+/// The tabs of one's account; `keys` is how many keys there are, where the page knows.
+pub fn tabs(current: &str, keys: Option<usize>) -> Vec<Tab> {
+    let made =
+        |label, name: &str, count| Tab { label, href: tab_path(name).to_owned(), current: name == current, count };
+    vec![
+        made("Profile and sessions", "profile", None),
+        made("API keys", "keys", keys),
+        made("Password", "password", None),
+        made("Second factors", "factors", None),
+    ]
+}
+
 fn tab_path(tab: &str) -> &'static str {
     match tab {
         "keys" => "/authorize",
         "password" => "/console/account/password",
+        "factors" => super::factors::HOME,
         _ => "/console/account",
     }
 }

@@ -4,7 +4,9 @@
 use super::page::entry::{Setup, SetupDone, SignIn};
 use super::page::frame::Frame;
 use super::page::parts::Field;
+use super::second;
 use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
+use crate::app::SignedIn;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, reply};
 use crate::model::session::Session;
@@ -16,11 +18,13 @@ use crate::policy::{Actor, Credential, Subject};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-fn frame(request: &HttpRequest, title: &str) -> Frame {
+/// The frame of a page before sign-in.
+pub fn frame(request: &HttpRequest, title: &str) -> Frame {
     Frame { title: title.to_owned(), theme: theme(request), ..Frame::default() }
 }
 
-fn sign_in_page(
+/// The sign-in form, with the name typed and where to go on.
+pub fn sign_in_page(
     app: &Instance,
     request: &HttpRequest,
     (username, next): (&str, &str),
@@ -37,6 +41,7 @@ fn sign_in_page(
         problem: problem.to_owned(),
         next: safe_path(next).to_owned(),
         notice: notice.to_owned(),
+        passkeys: app.has_passkeys(),
     })
 }
 
@@ -58,7 +63,8 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
     let who = auth::anonymous(&request);
     let ip = crate::http::middleware::context(&request).client;
     match app.sign_in(typed, fields.get("password"), &who, Some(ip)).await {
-        Ok((fresh, session)) => signed_in(&request, &fresh, &session, redirect(safe_path(next))),
+        Ok(SignedIn::Open(fresh, session)) => signed_in(&request, &fresh, &session, redirect(safe_path(next))),
+        Ok(SignedIn::Half(token)) => second::on(&request, &token, next),
         Err(error) if reply::status(&error).is_client_error() || error.kind() == Kind::Unavailable => {
             let mut response = {
                 let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "")?;
@@ -73,7 +79,8 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
     }
 }
 
-fn signed_in(
+/// The answer to whoever is signed in now.
+pub fn signed_in(
     request: &HttpRequest,
     fresh: &FreshSession,
     session: &Session,

@@ -92,6 +92,19 @@ fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<A
             "/console/users",
         );
     }
+    let bare = ops::factors::bare(cx)?;
+    if let Some(first) = bare.first() {
+        let mine = bare.contains(&visit.me.username);
+        let text = format!(
+            "{} in by a password and nothing else. A passkey or one-time codes make a stolen password useless.",
+            if bare.len() == 1 { format!("{first} gets") } else { format!("{} get", bare.join(", ")) }
+        );
+        let (label, href) = match mine {
+            true => ("Add one", super::factors::HOME.to_owned()),
+            false => ("Look", super::person::path(first)),
+        };
+        say("warn", "key", "Break-glass is a password alone", text, label, &href);
+    }
     let recent = |e: &&Event| e.at >= visit.now - DAY;
     let failed = events.iter().filter(recent).filter(|e| e.outcome == Outcome::Failed).map(|e| e.count).sum::<u32>();
     if failed >= 10 {

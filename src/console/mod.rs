@@ -5,6 +5,7 @@
 mod account;
 mod audit;
 mod entry;
+mod factors;
 mod home;
 mod members;
 mod organization;
@@ -21,6 +22,7 @@ mod review;
 mod roles;
 mod run;
 mod runs;
+mod second;
 mod teams;
 mod visit;
 mod why;
@@ -41,6 +43,11 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/").get(home::home))
         .service(page("/home").get(home::home))
         .service(page("/login").get(entry::sign_in).post(entry::sign_in_post))
+        .service(page("/login/second").get(second::show).post(second::by_code))
+        .service(page("/login/second/begin").post(second::begin))
+        .service(page("/login/second/passkey").post(second::by_passkey))
+        .service(page("/login/passkey").post(second::alone))
+        .service(page("/login/passkey/begin").post(second::begin_alone))
         .service(page("/logout").get(entry::sign_out_link).post(entry::sign_out))
         .service(page("/setup").get(entry::setup).post(entry::setup_post))
         .service(page("/setup/done").get(entry::setup_done))
@@ -63,6 +70,13 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/roles/{role}/delete").post(roles::delete))
         .service(page("/console/account").get(account::profile))
         .service(page("/console/account/password").get(account::password).post(account::change_password))
+        .service(page("/console/account/factors").get(factors::show))
+        .service(page("/console/account/factors/passkey").post(factors::add_passkey))
+        .service(page("/console/account/factors/passkey/begin").post(factors::begin_passkey))
+        .service(page("/console/account/factors/app").post(factors::begin_app))
+        .service(page("/console/account/factors/app/confirm").post(factors::add_app))
+        .service(page("/console/account/factors/recovery").post(factors::recovery))
+        .service(page("/console/account/factors/remove").post(factors::remove))
         .service(page("/console/account/revoke-key").post(account::revoke_key))
         .service(page("/console/account/end-session").post(account::end_session))
         .service(page("/console/account/end-others").post(account::end_others))

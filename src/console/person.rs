@@ -80,6 +80,7 @@ fn page(
             created: words::stamp(user.created_at, visit.now),
             is_me: user.id == visit.me.id,
             is_service: user.is_service(),
+            is_bare: if cx.can(Action::SessionRead, on)? { ops::factors::is_bare(cx, user.id)? } else { None },
             tabs,
             tab,
             reach,

@@ -260,6 +260,23 @@ fn sentence(e: &Event) -> Vec<Part> {
                 words.push(target);
             }
         }
+        "user:set_second_factor" => {
+            let of = |field: &str| e.changes.iter().find(|c| c.field == field);
+            let added = |c: &crate::model::audit::Change| c.to.is_some();
+            let what = match (of("passkey"), of("one-time codes"), of("recovery codes")) {
+                (Some(c), ..) if added(c) => " added a passkey",
+                (Some(_), ..) => " removed a passkey",
+                (_, Some(c), _) if added(c) => " added an app for one-time codes",
+                (_, Some(_), _) => " removed the app for one-time codes",
+                (.., Some(_)) => " made new recovery codes",
+                _ if oneself => " changed their second factors",
+                _ => " removed the second factors of ",
+            };
+            say(what.to_owned());
+            if !oneself {
+                words.push(target);
+            }
+        }
         "user:create_api_key" => {
             let owner = to("owner");
             say(format!(" created the API key “{}”", e.target.name));

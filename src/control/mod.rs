@@ -44,6 +44,11 @@ pub enum Request {
         /// The new password.
         password: String,
     },
+    /// Removes a user's passkeys, app for one-time codes and recovery codes.
+    UserResetFactors {
+        /// Username or address.
+        user: String,
+    },
     /// Makes a deactivated user active again.
     UserReactivate {
         /// Username or address.

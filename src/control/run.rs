@@ -52,6 +52,10 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             app.act(&shell, move |cx| ops::users::set_password(cx, &user, &hash, None)).await?;
             done(format!("{} has a new password; all sessions of the account are over.", account.username))
         }
+        Request::UserResetFactors { user } => {
+            let user = app.act(&shell, move |cx| ops::factors::reset(cx, &user)).await?;
+            done(format!("{} has no second factor; the password alone lets in.", user.username))
+        }
         Request::UserReactivate { user } => {
             let user = app.act(&shell, move |cx| ops::users::set_active(cx, &user, true)).await?;
             done(format!("{} is active.", user.username))

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod credential;
+pub mod factor;
 pub mod identity;
 pub mod name;
 pub mod profile;

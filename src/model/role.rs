@@ -281,6 +281,7 @@ actions! {
     UserReactivate          "user:reactivate"           User    writes [Admin] [] "Reactivate a user.";
     UserDelete              "user:permanently_delete"   User    writes [Admin] [] "Delete a user for good.";
     UserSetPassword         "user:set_password"         User    writes [] [] "Set one's own password.";
+    UserSetFactor           "user:set_second_factor"    User    writes [] [] "Add and remove one's own passkeys and one-time codes.";
     UserLogin               "user:login"                User    writes [] [] "Sign in to the console.";
     SessionRead             "session:read"              User    reads  [Admin] [] "See a user's sessions.";
     SessionRevoke           "session:revoke"            User    writes [Admin] [] "End a user's sessions.";
@@ -373,6 +374,7 @@ impl Action {
             Action::UserRead
                 | Action::UserUpdate
                 | Action::UserSetPassword
+                | Action::UserSetFactor
                 | Action::UserLogin
                 | Action::SessionRead
                 | Action::SessionRevoke

@@ -11,7 +11,8 @@ pub struct Session {
     pub id: String,
     /// Whose.
     pub user: UserId,
-    /// How the person signed in: `password`, `break-glass`, `restore`, `setup`, `oidc` or `ldap`.
+    /// How the person signed in: `password`, `break-glass`, either of them with `+passkey`, `+code` or `+recovery`, `passkey`,
+    /// `restore`, `setup`, `oidc` or `ldap`.
     pub method: String,
     /// Who the person is where the sign-in was proved, for the sign-out there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

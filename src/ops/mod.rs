@@ -18,6 +18,7 @@ pub mod denials;
 pub mod discover;
 pub mod evaluate;
 pub mod explain;
+pub mod factors;
 pub mod fuse;
 pub mod lookup;
 pub mod passwords;

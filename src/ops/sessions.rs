@@ -69,7 +69,9 @@ pub fn open(
         csrf: fresh.csrf.clone(),
     };
     cx.tx().put(&schema::SESSIONS, &session)?;
-    cx.record(grant, vec![])?;
+    // With which factors, where there was more than one thing to prove or none to know.
+    let by_factor = (method.contains('+') || method == "passkey").then_some(method);
+    cx.record(grant, super::changed("by", None, by_factor).into_iter().collect())?;
     Ok(session)
 }
 

@@ -168,7 +168,8 @@ async fn f060_a_session_ends_after_its_length_and_with_its_user() {
     let w = world();
     w.with_password("ana").await;
     let ben = w.with_password("ben").await;
-    let (fresh, session) = w.app.sign_in("Ben@Example.com", PASSWORD, &shell(), Some(IP)).await.unwrap();
+    let (fresh, session) =
+        w.app.sign_in("Ben@Example.com", PASSWORD, &shell(), Some(IP)).await.unwrap().open().unwrap();
     assert_eq!(session.expires_at - session.created_at, 720 * HOUR);
     w.clock.set(START + 720 * HOUR - 1);
     w.app.by_session(fresh.token(), IP).unwrap();
@@ -178,7 +179,7 @@ async fn f060_a_session_ends_after_its_length_and_with_its_user() {
     w.app.settle().await.unwrap();
     assert!(w.app.ask(&as_user(&ben), |cx| sessions::list(cx, ben.id)).unwrap().is_empty());
 
-    let (fresh, _) = w.app.sign_in("ben", PASSWORD, &shell(), Some(IP)).await.unwrap();
+    let (fresh, _) = w.app.sign_in("ben", PASSWORD, &shell(), Some(IP)).await.unwrap().open().unwrap();
     let key = FreshKey::draw(&w.app.random).unwrap();
     let shown = key.clone();
     w.app.act(&as_user(&ben), move |cx| credentials::issue(cx, "ben", &NewKey::default(), &key)).await.unwrap();

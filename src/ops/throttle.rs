@@ -4,7 +4,7 @@
 
 use crate::clock::{MINUTE, Millis, SECOND};
 use crate::error::{Code, Error, Result};
-use crate::model::name;
+use crate::model::{UserId, name};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ enum Key {
     Pair(String, Net),
     Address(Net),
     Name(String),
+    Second(UserId),
 }
 
 /// An IPv4 address, or the /64 an IPv6 customer owns.
@@ -46,8 +47,18 @@ impl Throttle {
     /// # Errors
     /// [`Code::TooManyAttempts`] with the seconds to wait; the same whether the name exists or not.
     pub fn check(&self, typed: &str, ip: Option<IpAddr>, now: Millis) -> Result<()> {
+        self.check_all(&keys(typed, ip), now)
+    }
+
+    /// The same for the second step of `user`. Whoever gets there knows the password, so this one does delay the name from
+    /// everywhere; a passkey is not a guess and is not delayed.
+    pub fn check_second(&self, user: UserId, now: Millis) -> Result<()> {
+        self.check_all(&[Key::Second(user)], now)
+    }
+
+    fn check_all(&self, keys: &[Key], now: Millis) -> Result<()> {
         let entries = self.0.lock();
-        let wait = keys(typed, ip)
+        let wait = keys
             .iter()
             .filter_map(|key| entries.get(key).map(|e| e.last_at.saturating_add(delay(key, e.failures)) - now))
             .max()
@@ -63,8 +74,23 @@ impl Throttle {
 
     /// Notes a failed attempt.
     pub fn failed(&self, typed: &str, ip: Option<IpAddr>, now: Millis) {
+        self.note(keys(typed, ip), now);
+    }
+
+    /// Notes a failed second step. That the password fits again later does not forget it; only a second step that succeeds
+    /// does.
+    pub fn failed_second(&self, user: UserId, now: Millis) {
+        self.note(vec![Key::Second(user)], now);
+    }
+
+    /// Forgets the failed second steps of `user`.
+    pub fn succeeded_second(&self, user: UserId) {
+        self.0.lock().remove(&Key::Second(user));
+    }
+
+    fn note(&self, keys: Vec<Key>, now: Millis) {
         let mut entries = self.0.lock();
-        for key in keys(typed, ip) {
+        for key in keys {
             let entry = entries.entry(key).or_default();
             if now - entry.last_at > MEMORY {
                 entry.failures = 0;
@@ -120,7 +146,7 @@ fn net(ip: IpAddr) -> Net {
 /// may stand behind it.
 fn delay(key: &Key, failures: u32) -> Millis {
     let (free, longest) = match key {
-        Key::Pair(..) => (FREE, LONGEST),
+        Key::Pair(..) | Key::Second(_) => (FREE, LONGEST),
         Key::Address(_) => (10 * FREE, LONGEST),
         Key::Name(_) => (2 * FREE, LONGEST_NAME),
     };

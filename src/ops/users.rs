@@ -360,6 +360,7 @@ pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result
     cx.delete(grant, &schema::PASSWORDS, &id)?;
     cx.delete(grant, &schema::PROFILES, &id)?;
     cx.delete(grant, &schema::BREAK_GLASS, &id)?;
+    super::factors::erase(cx, grant, id)?;
     let identities: Vec<crate::model::identity::Identity> = cx.view().all_by(&schema::IDENTITIES_OF_USER, &(id,))?;
     for identity in identities {
         cx.delete(grant, &schema::IDENTITIES, &(identity.connection, identity.subject))?;

@@ -8,6 +8,7 @@ use crate::clock::Millis;
 use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
+use crate::model::factor::{CodeApp, Passkey, RecoveryCodes};
 use crate::model::identity::{BreakGlass, Identity};
 use crate::model::name::fold;
 use crate::model::profile::{Profile, TeamProfile};
@@ -89,6 +90,9 @@ records! {
     Identity => (String, String), |v| (v.connection.clone(), v.subject.clone());
     BreakGlass => UserId, |v| v.user;
     Restore => u64, |_v| 1;
+    Passkey => String, |v| v.id.clone();
+    CodeApp => UserId, |v| v.user;
+    RecoveryCodes => UserId, |v| v.user;
     Hold => HoldId, |v| v.id;
     HeldLoss => (OrgId, u8, u64, UserId), |v| { let (kind, team, user) = v.loss.place(); (v.org, kind, team, user) };
     LastLoss => (OrgId, UserId), |v| (v.org, v.user);
@@ -413,6 +417,18 @@ pub static IDENTITIES_OF_USER: Multi<Identity, (UserId,)> =
 /// Administrators whose password works also while people sign in through the company.
 pub static BREAK_GLASS: Table<BreakGlass> =
     Table::new(0x0E02, "break_glass", &[]).referring(|b, out| out.push(Reference::to(&USERS, &b.user)));
+/// Passkeys, by the id that their authenticator chose.
+pub static PASSKEYS: Table<Passkey> =
+    Table::quiet(0x0E10, "passkeys", &[&PASSKEYS_OF_USER]).referring(|p, out| out.push(Reference::to(&USERS, &p.user)));
+/// A person's passkeys, oldest first.
+pub static PASSKEYS_OF_USER: Multi<Passkey, (UserId, Millis)> =
+    Multi::new(0x8E10, "passkeys_of_user", |p, out| out.push((p.user, p.created_at)));
+/// Apps that show one-time codes.
+pub static CODE_APPS: Table<CodeApp> =
+    Table::quiet(0x0E11, "code_apps", &[]).referring(|c, out| out.push(Reference::to(&USERS, &c.user)));
+/// Recovery codes that are left.
+pub static RECOVERY_CODES: Table<RecoveryCodes> =
+    Table::quiet(0x0E12, "recovery_codes", &[]).referring(|r, out| out.push(Reference::to(&USERS, &r.user)));
 /// Identity providers that provision.
 pub static CONNECTIONS: Table<Connection> =
     Table::new(0x0D01, "connections", &[&CONNECTIONS_OF_ORG]).referring(|c, out| {
@@ -512,6 +528,9 @@ pub static SCHEMA: Schema = Schema {
         &IDENTITIES,
         &BREAK_GLASS,
         &RESTORES,
+        &PASSKEYS,
+        &CODE_APPS,
+        &RECOVERY_CODES,
     ],
     sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS],
 };

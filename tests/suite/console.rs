@@ -26,6 +26,7 @@ const PAGES: &[&str] = &[
     "/console/projects",
     "/console/account",
     "/console/account/password",
+    "/console/account/factors",
     "/console/settings",
     "/console/search?q=mi",
     "/authorize",

@@ -31,6 +31,7 @@ mod ldap;
 mod ldap_attacks;
 mod metrics;
 mod packaging;
+mod passkeys;
 mod permissions;
 mod project_roles;
 mod roles;

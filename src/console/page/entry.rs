@@ -20,6 +20,24 @@ pub struct SignIn {
     pub notice: String,
     /// Whether nobody exists yet, so that nobody can sign in.
     pub is_empty: bool,
+    /// Whether browsers offer passkeys at this address.
+    pub passkeys: bool,
+}
+
+/// The second step of signing in.
+#[derive(Debug, Template)]
+#[template(path = "second.html")]
+pub struct Second {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The code of an app, or a recovery code; none where the account has neither.
+    pub field: Option<Field>,
+    /// Whether a passkey will do.
+    pub passkey: bool,
+    /// What went wrong.
+    pub problem: String,
+    /// Where to go afterwards: a path on this server.
+    pub next: String,
 }
 
 /// The first person makes the organization's first admin.

@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod draw;
 pub mod entry;
+pub mod factors;
 pub mod frame;
 pub mod home;
 pub mod list;

@@ -120,6 +120,8 @@ pub struct Person {
     pub is_me: bool,
     /// Whether it is a service account.
     pub is_service: bool,
+    /// For a break-glass account, whether its password alone lets in.
+    pub is_bare: Option<bool>,
     /// The tabs.
     pub tabs: Vec<Tab>,
     /// `overview` or `credentials`.

@@ -1,6 +1,7 @@
 //! What coming through the company leads to: which account, which teams, and what stays untouched.
 
 use super::*;
+use crate::app::SignedIn;
 use crate::config::settings::sso as keys;
 use crate::error::{Kind, Result};
 use crate::model::identity::{ExternalGroup, ExternalGroups, ExternalIdentity, LDAP, oidc_connection};
@@ -203,7 +204,9 @@ async fn a_directory_that_loses_everybody_is_held_back() {
 async fn while_people_sign_in_through_the_company_only_break_glass_passwords_work() {
     let world = world_with(OIDC);
     let anybody = Caller { subject: crate::policy::Subject::anonymous(), origin: Origin::default() };
-    let signs_in = async |name: &str| world.app.sign_in(name, PASSWORD, &anybody, None).await.map(|(_, s)| s.method);
+    let signs_in = async |name: &str| {
+        world.app.sign_in(name, PASSWORD, &anybody, None).await.and_then(SignedIn::open).map(|(_, s)| s.method)
+    };
     // Made by the shell: marked.
     let root = world.with_password("root").await;
     assert!(world.app.store.read(|view| break_glass::is_marked(view, root.id)).unwrap());
@@ -233,7 +236,7 @@ async fn f055_to_f057_the_temporary_password_works_once_for_an_hour_and_not_with
     assert_eq!(user, "root");
     assert!(world.app.sign_in("root", "wrong", &anybody, None).await.is_err());
     world.clock.set(START + 60_000);
-    assert_eq!(world.app.sign_in("root", &password, &anybody, None).await.unwrap().1.method, "restore");
+    assert_eq!(world.app.sign_in("root", &password, &anybody, None).await.unwrap().open().unwrap().1.method, "restore");
     assert!(world.app.sign_in("root", &password, &anybody, None).await.is_err());
     let (_, password) = world.app.restore().unwrap().unwrap();
     world.clock.set(START + 60_000 + break_glass::RESTORE_VALID);
