@@ -313,6 +313,11 @@ async fn factors_end_with_the_account_and_the_shell_removes_them() {
     let others = w.app.act(&as_user(&ben), |cx| ops_factors::reset(cx, "ana").map(drop)).await;
     assert_eq!(others.unwrap_err().code(), Code::Denied);
     assert_eq!(w.app.ask(&as_user(&ben), |cx| ops_factors::bare(cx)).unwrap(), ["ben"]);
+    // Where nobody is marked, every administrator's password is a way in.
+    for name in ["ana", "ben"] {
+        w.app.act(&shell(), move |cx| ops::break_glass::set(cx, name, false).map(drop)).await.unwrap();
+    }
+    assert_eq!(w.app.ask(&as_user(&ben), |cx| ops_factors::bare(cx)).unwrap(), ["ben"]);
     // Deactivation stops them at once, also a sign-in that is half done; reactivation gives them back.
     let half = w.half("ana").await;
     let (asked, _) = w.app.ask_for_passkey(Some(&half)).unwrap();
@@ -385,4 +390,52 @@ async fn while_people_sign_in_through_the_company_passkeys_are_for_break_glass()
     let (asked, _) = w.app.ask_for_passkey(Some(&half)).unwrap();
     let (_, session) = w.app.second_by_passkey(&half, &hers.prove(&asked), &nobody()).await.unwrap();
     assert_eq!(session.method, "break-glass+passkey");
+}
+
+/// Every byte of what is signed counts, and no answer that is damaged anywhere brings the server down.
+#[tokio::test]
+async fn a_damaged_answer_proves_nothing() {
+    let w = world();
+    let (ana, mut laptop) = (w.admin("ana").await, key(1));
+    w.with_passkey(&ana, &mut laptop).await;
+    let text = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let bytes = |text: &serde_json::Value| {
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
+    };
+    for part in ["clientDataJSON", "authenticatorData", "signature", "userHandle"] {
+        let (asked, _) = w.app.ask_for_passkey(None).unwrap();
+        let length =
+            bytes(&serde_json::from_str::<serde_json::Value>(&laptop.prove(&asked)).unwrap()["response"][part]).len();
+        for n in 0..length {
+            let (asked, token) = w.app.ask_for_passkey(None).unwrap();
+            let mut answer: serde_json::Value = serde_json::from_str(&laptop.prove(&asked)).unwrap();
+            let mut damaged = bytes(&answer["response"][part]);
+            // Signatures differ in length.
+            let Some(byte) = damaged.get_mut(n) else { continue };
+            *byte ^= 1 << (n % 8);
+            answer["response"][part] = text(&damaged).into();
+            failed(w.app.sign_in_by_passkey(&token.unwrap(), &answer.to_string(), &nobody()).await);
+        }
+    }
+    for n in 0..600 {
+        let (asked, token) = w.app.ask_for_passkey(None).unwrap();
+        let mut answer = laptop.prove(&asked).into_bytes();
+        let at = n % answer.len();
+        answer[at] = b"\0\"{}[]:,\\ \x7f9zA"[n % 13];
+        answer.truncate(answer.len() - n % 5);
+        // Blanks where blanks may stand change nothing, so some are still good; none may do worse than be refused.
+        if let Err(error) =
+            w.app.sign_in_by_passkey(&token.unwrap(), &String::from_utf8_lossy(&answer), &nobody()).await
+        {
+            assert_eq!(error.code(), Code::SignInFailed);
+        }
+    }
+    for (n, asked) in (0..400).map(|n| (n, w.app.begin_passkey(&as_user(&ana), &ana, "x").unwrap())) {
+        let mut answer = key(7).register(&asked).into_bytes();
+        let at = (n * 7) % answer.len();
+        answer[at] ^= 1 << (n % 7);
+        if let Err(error) = w.app.finish_passkey(&as_user(&ana), &String::from_utf8_lossy(&answer)).await {
+            assert!(matches!(error.code(), Code::InvalidValue | Code::AlreadyDone), "{error:?}");
+        }
+    }
 }

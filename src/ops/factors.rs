@@ -14,6 +14,9 @@ use crate::model::user::User;
 use crate::policy::Resource;
 use crate::store::{Range, Read, Tx, schema};
 
+/// Administrators looked at for those without a second factor.
+const ADMINS: usize = 100;
+
 /// What a person has.
 #[derive(Clone, Debug, Default)]
 pub struct Factors {
@@ -67,19 +70,21 @@ pub fn is_bare<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Option<bool>> {
     Ok(Some(factors.password && !factors.any()))
 }
 
-/// Usernames of the active break-glass administrators whose password alone lets in, for whoever may list people.
+/// Usernames of the active administrators who count as break-glass and whom a password alone lets in, for whoever may list
+/// people. As in [`super::break_glass::allowed`], each counts where none with a password is marked.
 pub fn bare<V: Read>(cx: &Cx<V>) -> Result<Vec<String>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    let mut names = vec![];
-    for mark in cx.view().list(&schema::BREAK_GLASS, Range::all().limit(50))?.items {
-        let Some(user) = cx.view().get(&schema::USERS, &mark.user)? else { continue };
-        let factors = of(cx.view(), mark.user)?;
-        if factors.password && user.is_active_admin(org) && !factors.any() {
-            names.push(user.username);
+    let (mut marked, mut others) = (vec![], vec![]);
+    for admin in cx.view().list_by(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)).limit(ADMINS))?.items {
+        let factors = of(cx.view(), admin.id)?;
+        if factors.password {
+            let is_marked = super::break_glass::is_marked(cx.view(), admin.id)?;
+            if is_marked { &mut marked } else { &mut others }.push((admin.username, factors.any()));
         }
     }
-    Ok(names)
+    let count = if marked.is_empty() { others } else { marked };
+    Ok(count.into_iter().filter(|(_, guarded)| !guarded).map(|(name, _)| name).collect())
 }
 
 fn own(cx: &Acting) -> Result<(UserId, Grant)> {
