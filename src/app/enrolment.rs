@@ -93,7 +93,7 @@ impl App {
     /// Keeps the app once it shows the right code. Gives recovery codes where there were none, to be shown once.
     ///
     /// # Errors
-    /// [`Code::InvalidValue`] for a wrong code; after five of them the app is to be set anew.
+    /// [`crate::error::Code::InvalidValue`] for a wrong code; after five of them the app is to be set anew.
     pub async fn finish_app(&self, who: &Caller, typed: &str) -> Result<Option<Vec<String>>> {
         let (token, now) = (at(who)?, self.clock.now());
         let me = self.ask(who, |cx| ops::users::me(cx))?;
