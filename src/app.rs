@@ -2,6 +2,8 @@
 //! a surface to a use-case; they draw the time and the event ids, and write refusals to the audit log afterwards.
 //! Sign-in lives here too, since it crosses the line between the async world (hashing) and the transactions.
 
+pub mod company;
+
 use crate::blobs::Blobs;
 use crate::clock::{Clock, MINUTE, Millis};
 use crate::config::env::Env as Environment;
@@ -77,6 +79,8 @@ pub struct App {
     desk: directory::Desk,
     counter: factors::Counter,
     sealer: Sealer,
+    /// What is known of other people's issuers.
+    issuers: crate::idp::Issuers,
 }
 
 /// What the instance is made from.
@@ -156,6 +160,7 @@ impl App {
             counter: factors::Counter::new(&parts.base_url),
             base_url: parts.base_url,
             sealer,
+            issuers: crate::idp::Issuers::default(),
         })
     }
 
@@ -665,6 +670,7 @@ impl App {
         self.uses.flush(&self.store);
         self.requests.flush(&self.store);
         self.store.submit(move |tx| ops::sessions::sweep(tx, now).map(drop));
+        self.store.submit(move |tx| ops::sign_ins::sweep(tx, now));
     }
 
     /// The last housekeeping, then the store drains.

@@ -1,7 +1,7 @@
 //! My account: profile, API keys, sessions, password. A key's secret leaves the server once, on the answer to the form that
 //! made it; nothing here can show it again.
 
-use super::page::account::{Account, KeyRow, SessionRow};
+use super::page::account::{Account, IdentityRow, KeyRow, SessionRow};
 use super::page::frame::Section;
 use super::page::parts::{Choice, Field, Mark, Tab};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
@@ -49,9 +49,32 @@ pub fn session_rows(sessions: &[ListedSession], current: &str, now: Millis) -> V
         .collect()
 }
 
+/// Identities elsewhere as rows.
+pub fn identity_rows(cx: &ops::Asking, user: crate::model::UserId, now: Millis) -> Result<Vec<IdentityRow>> {
+    let rows = ops::sso::identities(cx, user)?.into_iter().map(|identity| {
+        let team = |(id, through): &(crate::model::TeamId, String)| {
+            Ok(ops::sso::team_name(cx, *id)?.map(|name| (name, through.clone())))
+        };
+        let teams = identity.teams.iter().map(team).collect::<Result<Vec<_>>>()?;
+        Ok(IdentityRow {
+            teams: teams.into_iter().flatten().collect(),
+            connection: identity.connection,
+            subject: identity.subject,
+            linked: words::stamp(identity.linked_at, now),
+            used: words::stamp(identity.last_at, now),
+        })
+    });
+    rows.collect()
+}
+
 fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>) -> Result<Account> {
-    let (keys, sessions, teams) = app.ask(&visit.caller, |cx| {
-        Ok((ops::credentials::list(cx, visit.me.id)?, ops::sessions::list(cx, visit.me.id)?, ops::teams::mine(cx)?))
+    let (keys, sessions, teams, identities) = app.ask(&visit.caller, |cx| {
+        Ok((
+            ops::credentials::list(cx, visit.me.id)?,
+            ops::sessions::list(cx, visit.me.id)?,
+            ops::teams::mine(cx)?,
+            identity_rows(cx, visit.me.id, visit.now)?,
+        ))
     })?;
     let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
     let fields = match tab {
@@ -79,6 +102,8 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         new_key: None,
         login: super::login_line(&app.base_url),
         sessions: session_rows(&sessions, visit.session.handle(), visit.now),
+        identities,
+        can_link: app.settings.current().oidc().enabled,
         fields,
         lifetimes: LIFETIMES
             .iter()
@@ -215,4 +240,14 @@ pub async fn change_password(app: Instance, request: HttpRequest, body: web::Byt
         }
         Err(error) => Err(error),
     }
+}
+
+/// `POST /console/account/unlink`: removes the link to an identity elsewhere.
+pub async fn unlink(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let me = visit.me.username.clone();
+    let (connection, subject) = (fields.get("connection").to_owned(), fields.get("subject").to_owned());
+    let gone = app.act(&visit.caller, move |cx| ops::sso::unlink(cx, &me, &connection, &subject)).await;
+    visit.settle("/console/account", gone.map(|()| "The link is removed.".to_owned()))
 }

@@ -1,11 +1,11 @@
-//! The doors: setup, sign-in, sign-out, the theme switch. They say the same whatever the reason of a refusal; who may sign
+//! The doors: setup, sign-in with a password, the theme switch; the company's door is `company.rs`. They say the same whatever the reason of a refusal; who may sign
 //! in is decided by [`crate::app::App::sign_in`]. Cookies and the brakes on forged forms are `http/auth.rs`'s.
 
 use super::page::entry::{Setup, SetupDone, SignIn};
 use super::page::frame::Frame;
 use super::page::parts::Field;
 use super::second;
-use super::visit::{Fields, Instance, Visit, add_cookie, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
+use super::visit::{Fields, Instance, Visit, add_cookie, has_left, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
 use crate::app::SignedIn;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, reply};
@@ -30,8 +30,12 @@ pub fn sign_in_page(
     (username, next): (&str, &str),
     problem: &str,
     notice: &str,
+    local: bool,
 ) -> Result<SignIn> {
+    let company = app.is_oidc_on();
     Ok(SignIn {
+        company: if company { super::company::begin_path(next) } else { String::new() },
+        form: !company || local || app.settings.current().ldap().login,
         is_empty: !app.has_users()?,
         frame: frame(request, "Sign in"),
         fields: vec![
@@ -51,8 +55,21 @@ pub async fn sign_in(app: Instance, request: HttpRequest) -> Result<HttpResponse
     if auth::by_cookie(&app, &request)?.is_some() {
         return Ok(redirect(safe_path(query.get("next"))));
     }
-    let notice = if query.get("signed-out").is_empty() { "" } else { "You are signed out." };
-    html(&sign_in_page(&app, &request, ("", query.get("next")), "", notice)?, StatusCode::OK)
+    let local = !query.get("local").is_empty();
+    let is_out = !query.get("signed-out").is_empty() || has_left(&request);
+    let page = sign_in_page(
+        &app,
+        &request,
+        ("", query.get("next")),
+        "",
+        if is_out { "You are signed out." } else { "" },
+        local,
+    )?;
+    // Where the provider is the only way in there is nothing to choose; after signing out, the choice is to do so again.
+    if !page.form && !is_out && !page.is_empty {
+        return Ok(redirect(&page.company));
+    }
+    html(&page, StatusCode::OK)
 }
 
 /// `POST /login`.
@@ -67,7 +84,7 @@ pub async fn sign_in_post(app: Instance, request: HttpRequest, body: web::Bytes)
         Ok(SignedIn::Half(token)) => second::on(&request, &token, next),
         Err(error) if reply::status(&error).is_client_error() || error.kind() == Kind::Unavailable => {
             let mut response = {
-                let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "")?;
+                let page = sign_in_page(&app, &request, (typed, next), &error.sentence(), "", true)?;
                 html(&page, reply::status(&error))?
             };
             if let Some(seconds) = error.retry_after_seconds() {
@@ -89,22 +106,6 @@ pub fn signed_in(
     let cookie = auth::session_cookie(request, fresh.token(), session.expires_at, session.created_at);
     add_cookie(&mut response, &cookie)?;
     Ok(response)
-}
-
-/// `POST /logout`.
-pub async fn sign_out(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
-    let fields = Fields::parse(&body);
-    if let Some(visit) = Visit::posted(&app, &request, &fields)? {
-        app.act(&visit.caller, ops::sessions::sign_out).await?;
-    }
-    let mut response = redirect("/login?signed-out=yes");
-    add_cookie(&mut response, &auth::no_session_cookie(&request))?;
-    Ok(response)
-}
-
-/// `GET /logout`: a link cannot sign anybody out; the account menu can.
-pub async fn sign_out_link() -> HttpResponse {
-    redirect("/console/account")
 }
 
 fn setup_page(request: &HttpRequest, fields: &Fields, error: Option<&Error>) -> Setup {

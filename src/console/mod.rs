@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod company;
 mod entry;
 mod factors;
 mod home;
@@ -23,6 +24,7 @@ mod roles;
 mod run;
 mod runs;
 mod second;
+mod sign_in_settings;
 mod teams;
 mod visit;
 mod why;
@@ -48,7 +50,11 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/login/second/passkey").post(second::by_passkey))
         .service(page("/login/passkey").post(second::alone))
         .service(page("/login/passkey/begin").post(second::begin_alone))
-        .service(page("/logout").get(entry::sign_out_link).post(entry::sign_out))
+        .service(page("/logout").get(company::sign_out).post(company::sign_out_post))
+        .service(page("/oidc/login").get(company::begin))
+        .service(page("/oidc/link").post(company::link))
+        .service(page("/oidc/callback").get(company::callback).post(company::callback_post))
+        .service(page("/oidc/backchannel-logout").post(company::backchannel))
         .service(page("/setup").get(entry::setup).post(entry::setup_post))
         .service(page("/setup/done").get(entry::setup_done))
         .service(page("/authorize").get(account::keys).post(account::create_key))
@@ -57,6 +63,8 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/search").get(home::search))
         .service(page("/console/settings").get(home::settings))
         .service(page("/console/settings/organization").post(organization::save))
+        .service(page("/console/settings/{form}").get(sign_in_settings::show).post(sign_in_settings::save))
+        .service(page("/system-admin").get(sign_in_settings::system_admin))
         .service(page("/console/organization").get(organization::show))
         .service(page("/console/provisioning").get(provisioning::show).post(provisioning::create))
         .service(page("/console/provisioning/adoption").post(provisioning::adoption))
@@ -79,6 +87,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/account/factors/remove").post(factors::remove))
         .service(page("/console/account/revoke-key").post(account::revoke_key))
         .service(page("/console/account/end-session").post(account::end_session))
+        .service(page("/console/account/unlink").post(account::unlink))
         .service(page("/console/account/end-others").post(account::end_others))
         .service(page("/console/users").get(people::list))
         .service(page("/console/users/new").get(people::new).post(people::create))

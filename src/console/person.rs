@@ -1,6 +1,6 @@
 //! One person or service account: what they reach and through what, their keys and sessions, and what an admin can do.
 
-use super::account::{key_rows, session_rows};
+use super::account::{self, key_rows, session_rows};
 use super::page::frame::Section;
 use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles, seats as seat_choices};
 use super::page::people::{Person, ReachRow};
@@ -43,6 +43,12 @@ fn page(
         let keys = if may_keys { ops::credentials::list(cx, user.id)? } else { vec![] };
         let sessions = if cx.can(Action::SessionRead, on)? { ops::sessions::list(cx, user.id)? } else { vec![] };
         let can_manage = cx.can(Action::UserUpdateRole, on)?;
+        let may_sessions = cx.can(Action::SessionRead, on)?;
+        let identities = if may_sessions { account::identity_rows(cx, user.id, visit.now)? } else { vec![] };
+        let break_glass = match may_sessions && user.is_active_admin(visit.org) {
+            true => Some(ops::break_glass::shown(cx, user.id)?),
+            false => None,
+        };
         let events = if visit.is_admin && tab == "overview" {
             let search = Search { target: Some(user.id.to_string()), limit: 6, ..Search::default() };
             ops::audit::search(cx, &search)?.items
@@ -87,6 +93,8 @@ fn page(
             reach_more: open,
             sessions: session_rows(&sessions, visit.session.handle(), visit.now),
             keys: key_rows(&keys, visit.now),
+            identities,
+            break_glass,
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             can_manage,
             roles: org_roles(Some(sent.get("role")).filter(|r| !r.is_empty()).unwrap_or(role)),
@@ -259,6 +267,21 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             }
             app.act(&visit.caller, move |cx| ops::users::delete(cx, &who)).await?;
             visit.done("/console/users", format!("{name} is deleted. The name is free again."))
+        }
+        "break-glass" => {
+            let on = fields.get("on") == "yes";
+            app.act(&visit.caller, move |cx| ops::break_glass::set(cx, &who, on)).await?;
+            let said = match on {
+                true => format!("The password of {name} works also while people sign in through the company."),
+                false => format!("{name} is not marked break-glass any more."),
+            };
+            let back = review::undo(vec![("on", if on { "no" } else { "yes" }.to_owned())]);
+            visit.done_with_undo(&home, said, Undo { action: format!("{}/break-glass", path(name)), fields: back })
+        }
+        "unlink" => {
+            let (connection, subject) = (fields.get("connection").to_owned(), fields.get("subject").to_owned());
+            app.act(&visit.caller, move |cx| ops::sso::unlink(cx, &who, &connection, &subject)).await?;
+            visit.done(&credentials, "The link is removed, and the sessions that it opened are over.")
         }
         "revoke-key" => {
             let id = fields.get("key").to_owned();

@@ -43,6 +43,7 @@ pub fn choices(cx: &Asking, visit: &Visit, chosen: &str) -> Result<Vec<Choice>> 
 pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
     let all = [
         ("Settings", "/console/settings", true),
+        ("Sign-in", super::sign_in_settings::HOME, true),
         ("Organization", "/console/organization", true),
         ("Provisioning", super::provisioning::HOME, true),
         ("Custom roles", HOME, false),

@@ -57,7 +57,7 @@ fn step(app: &Instance, request: &HttpRequest, next: &str, error: Option<&Error>
     let offered = match held(request, HALF).map(|token| app.second_step(&token)) {
         Some(Ok(offered)) => offered,
         Some(Err(over)) => {
-            let page = sign_in_page(app, request, ("", next), &error.unwrap_or(&over).sentence(), "")?;
+            let page = sign_in_page(app, request, ("", next), &error.unwrap_or(&over).sentence(), "", true)?;
             return html(&page, reply::status(&over));
         }
         None => return Ok(redirect("/login")),
@@ -157,7 +157,7 @@ pub async fn alone(app: Instance, request: HttpRequest, body: web::Bytes) -> Res
     let mut response = match app.sign_in_by_passkey(&token, fields.get("credential"), &who).await {
         Ok((fresh, session)) => signed_in(&request, &fresh, &session, redirect(safe_path(next)))?,
         Err(error) if reply::status(&error).is_client_error() => {
-            html(&sign_in_page(&app, &request, ("", next), &error.sentence(), "")?, reply::status(&error))?
+            html(&sign_in_page(&app, &request, ("", next), &error.sentence(), "", true)?, reply::status(&error))?
         }
         Err(error) => return Err(error),
     };

@@ -56,6 +56,7 @@ pub struct Visit {
     flash: Option<Flash>,
     had_flash: bool,
     https: bool,
+    restoring: bool,
 }
 
 impl Visit {
@@ -84,6 +85,7 @@ impl Visit {
             flash,
             had_flash: kept.is_some(),
             https: context(request).https,
+            restoring: app.settings.current().sign_in().restore,
         }))
     }
 
@@ -109,6 +111,7 @@ impl Visit {
             org: self.org_name.clone(),
             section,
             is_admin: self.is_admin,
+            restoring: self.restoring,
             teams: self.teams.clone(),
             flash: self.flash.clone(),
             ..Frame::default()
@@ -264,6 +267,22 @@ pub fn add_cookie(response: &mut HttpResponse, cookie: &Cookie) -> Result<()> {
 
 fn small_cookie(name: &'static str, value: String, https: bool) -> Cookie<'static> {
     Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(https).finish()
+}
+
+/// The mark of a browser that signed out a moment ago: the page of sign-in then asks before it leads to the provider, which
+/// might let the person straight in again.
+const LEFT: &str = "bailiwick-left";
+
+/// The cookie that keeps that mark for five minutes.
+pub fn left_cookie(request: &HttpRequest) -> Cookie<'static> {
+    let mut cookie = small_cookie(LEFT, "yes".to_owned(), context(request).https);
+    cookie.set_max_age(actix_web::cookie::time::Duration::minutes(5));
+    cookie
+}
+
+/// Whether the browser signed out a moment ago.
+pub fn has_left(request: &HttpRequest) -> bool {
+    request.cookie(LEFT).is_some()
 }
 
 fn write_flash(flash: &Flash, key: &str) -> String {

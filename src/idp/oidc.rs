@@ -1,5 +1,5 @@
 //! Signing people in with an OpenID Connect provider, as its client: where to send them ([`begin`]), what their return proves
-//! ([`prove`]), how they sign out there ([`sign_out`]), and the same step by step for an administrator ([`bench`]). Code flow
+//! ([`prove`]), how they sign out there ([`sign_out`]), and the same step by step for an administrator ([`mod@bench`]). Code flow
 //! with PKCE, or the implicit flow by form post. What a proof leads to here is `ops::sso`'s.
 //!
 //! ## Why the messages are the `openidconnect` crate's and the checks are not

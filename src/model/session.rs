@@ -78,6 +78,48 @@ pub struct SetupCode {
     pub expires_at: Millis,
 }
 
+/// A sign-in at the company's provider that was begun and not yet returned from. Its secrets are useless without the browser
+/// that began it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Its place among those that are kept.
+    pub place: u64,
+    /// Hexadecimal SHA-256 of the `state` that the return must carry.
+    pub state: String,
+    /// Hexadecimal SHA-256 of the token in the browser's own cookie.
+    pub browser: String,
+    /// What the ID token must carry.
+    pub nonce: String,
+    /// What the code is redeemed with.
+    pub verifier: Option<String>,
+    /// The connection that it was begun with.
+    pub connection: String,
+    /// Where to go afterwards: a path here.
+    pub next: String,
+    /// The session whose owner wants the identity linked, by its id; none for signing in.
+    pub link: Option<String>,
+    /// From when on it is refused.
+    pub expires_at: Millis,
+}
+
+/// A token of somebody else's that counts once and was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedToken {
+    /// Hexadecimal SHA-256 of what it is for, its issuer and its id.
+    pub id: String,
+    /// From when on it is refused for its age.
+    pub expires_at: Millis,
+}
+
+/// The ID token that opened a session: some providers take a sign-out only with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignOutHint {
+    /// The session's id.
+    pub session: String,
+    /// The token.
+    pub id_token: String,
+}
+
 /// The temporary password of the way back in. At most one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {

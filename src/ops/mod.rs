@@ -34,6 +34,7 @@ pub mod runs;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;
+pub mod sign_ins;
 pub mod sso;
 pub mod teams;
 pub mod throttle;

@@ -69,9 +69,7 @@ pub fn open(
         csrf: fresh.csrf.clone(),
     };
     cx.tx().put(&schema::SESSIONS, &session)?;
-    // With which factors, where there was more than one thing to prove or none to know.
-    let by_factor = (method.contains('+') || method == "passkey").then_some(method);
-    cx.record(grant, super::changed("by", None, by_factor).into_iter().collect())?;
+    cx.record(grant, super::changed("method", None, Some(method)).into_iter().collect())?;
     Ok(session)
 }
 
@@ -140,6 +138,7 @@ pub(super) fn of_user(view: &impl Read, user: UserId) -> Result<Vec<Session>> {
 pub(super) fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     tx.delete(&schema::SESSIONS, &id.to_owned())?;
     tx.delete(&schema::SESSION_USES, &id.to_owned())?;
+    tx.delete(&schema::SIGN_OUT_HINTS, &id.to_owned())?;
     Ok(())
 }
 

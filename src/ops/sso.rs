@@ -10,11 +10,12 @@
 //! - A background sync is not a sign-in: what it takes is weighed by the fuse.
 
 use super::provision::Toll;
-use super::{Acting, Cx, fuse, sessions, teams, users};
+use super::{Acting, Cx, audit, fuse, sessions, teams, users};
+use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Kind, Result};
 use crate::model::UserId;
-use crate::model::audit::{Change, Named};
+use crate::model::audit::{Change, Named, Outcome};
 use crate::model::identity::{self, ExternalGroup, ExternalGroups, ExternalIdentity, Identity};
 use crate::model::name;
 use crate::model::role::Action;
@@ -71,7 +72,8 @@ pub fn arrive(cx: &mut Acting, who: &ExternalIdentity) -> Result<Arrival> {
     let outcome = settle(cx, who, &mut Toll::default(), true);
     if let Err(error) = &outcome {
         let text: String = error.sentence().chars().take(name::TEXT_MAX).collect();
-        cx.refuse_by(HOME, Action::UserLogin, stranger(who), "company sign-in", &text)?;
+        let rule = if who.connection == identity::LDAP { "ldap_account" } else { "oidc_account" };
+        cx.refuse_by(HOME, Action::UserLogin, stranger(who), rule, &text)?;
     }
     outcome
 }
@@ -127,6 +129,11 @@ pub fn link(cx: &mut Acting, who: &ExternalIdentity) -> Result<()> {
 pub fn identities<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<Identity>> {
     let _grant = cx.allow(Action::SessionRead, Resource::User(user))?;
     cx.view().all_by(&schema::IDENTITIES_OF_USER, &(user,))
+}
+
+/// The name of a team that an identity gave, for whoever sees the identity; `None` where it is gone.
+pub fn team_name<V: Read>(cx: &Cx<V>, id: crate::model::TeamId) -> Result<Option<String>> {
+    Ok(cx.view().shared(&schema::TEAMS, &id)?.map(|team| team.name.clone()))
 }
 
 /// Ends the link between an identity elsewhere and an account; sessions that it opened end too.
@@ -484,4 +491,48 @@ fn team_of(view: &impl Read, group: &ExternalGroup, map: &[(String, String)]) ->
         }
     }
     Ok(None)
+}
+
+/// When a way of signing in last worked, and when it last did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// `oidc`, `ldap`, `password` and so on.
+    pub method: String,
+    /// The last success.
+    pub succeeded_at: Option<Millis>,
+    /// The last failure.
+    pub failed_at: Option<Millis>,
+    /// Why that one failed.
+    pub failure: String,
+}
+
+/// How many of the latest sign-ins are looked at.
+const LATEST: usize = 1_000;
+
+/// What became of the latest sign-ins, by method, for whoever may read the audit log.
+pub fn last_sign_ins<V: Read>(cx: &Cx<V>) -> Result<Vec<Way>> {
+    let search = audit::Search {
+        action: Some(Action::UserLogin.as_str().to_owned()),
+        limit: LATEST,
+        ..audit::Search::default()
+    };
+    let mut ways: BTreeMap<String, Way> = BTreeMap::new();
+    for event in audit::search(cx, &search)?.items {
+        let reason = event.chain.last();
+        let method = match event.outcome {
+            Outcome::Done => event.changes.iter().find(|c| c.field == "method").and_then(|c| c.to.clone()),
+            // Rules of a way begin with its name: `ldap_bind`, `oidc_account`.
+            _ => reason.and_then(|r| r.rule.split('_').next()).map(str::to_owned),
+        };
+        let Some(method) = method else { continue };
+        let way = ways.entry(method.clone()).or_insert_with(|| Way { method, ..Way::default() });
+        // The newest come first.
+        if event.outcome == Outcome::Done {
+            way.succeeded_at.get_or_insert(event.at);
+        } else if way.failed_at.is_none() {
+            way.failed_at = Some(event.at);
+            way.failure = reason.map(|r| r.text.clone()).unwrap_or_default();
+        }
+    }
+    Ok(ways.into_values().collect())
 }

@@ -51,7 +51,7 @@ pub(super) fn create_with(
     let grant = cx.allow(Action::UserCreate, Resource::Org(org))?;
     let address = name::check_email(&new.email)?;
     let full_name = name::check_text("name", &new.name, name::TEXT_MAX)?;
-    if cx.view().find(&schema::USER_BY_EMAIL, &name::fold(&address))?.is_some() {
+    if cx.view().holder(&schema::USER_BY_EMAIL, &name::fold(&address))?.is_some() {
         return Err(Error::new(Code::EmailTaken, format!("There is a user with the address {address} already.")));
     }
     let username = match &new.username {
@@ -444,10 +444,9 @@ pub(super) fn must_be_free(view: &impl Read, username: &str) -> Result<()> {
 /// Whether a user or a team has a name.
 pub(super) fn is_taken(view: &impl Read, username: &str) -> Result<bool> {
     let folded = name::fold(username);
-    // A name that a directory gave finds its person, so it may not come to mean another.
-    Ok(view.find(&schema::USER_BY_NAME, &folded)?.is_some()
-        || view.find(&schema::TEAM_BY_NAME, &folded)?.is_some()
-        || view.find(&schema::PROFILE_BY_USER_NAME, &folded)?.is_some())
+    // Users and teams share one index. A name that a directory gave finds its person, so it may not come to mean another.
+    Ok(view.holder(&schema::USER_BY_NAME, &folded)?.is_some()
+        || view.holder(&schema::PROFILE_BY_USER_NAME, &folded)?.is_some())
 }
 
 /// `base`, or the first of `base-2`, `base-3` … that is free.

@@ -111,6 +111,7 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
                         | Action::UserDeactivate
                         | Action::TeamInviteUser
                         | Action::TeamUninvite
+                        | Action::SessionRevoke
                 ),
             };
             chain.push(if may { Step::ProcessMay(*process) } else { Step::ProcessMayNot(*process) });

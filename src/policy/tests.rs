@@ -292,7 +292,7 @@ fn any_who() -> impl Strategy<Value = Who> {
             }
         ),
         1 => Just(Who::Anonymous),
-        1 => prop_oneof![Just(Process::Shell), Just(Process::Setup)].prop_map(Who::Process),
+        1 => prop_oneof![Just(Process::Shell), Just(Process::Setup), Just(Process::Company)].prop_map(Who::Process),
     ]
 }
 
@@ -338,6 +338,26 @@ fn any_what() -> impl Strategy<Value = What> {
     ]
 }
 
+/// Once found by [`nobody_gives_what_they_lack`]: a connection is a machine, and gives all the same what its admin could.
+#[test]
+fn a_provisioning_connection_gives_roles_that_its_own_does_not_cover() {
+    let who = |scope| Who::User {
+        id: BEN,
+        username: "okta".into(),
+        status: Status::Active,
+        is_service: true,
+        org_role: Some(OrgRole::Admin),
+        models: Seat::Full,
+        weave: Seat::Full,
+        scope,
+    };
+    let mine = held(Some(TeamRole::Custom(RoleId(2))));
+    let what = What::Team { id: ACME, name: "acme".into(), role: mine, inviting: Inviting::Admins };
+    let given = held(Some(TeamRole::Custom(RoleId(1)))).unwrap();
+    let may = |scope| decide_giving(&facts(who(scope), what.clone()), Action::TeamInviteUser, &given).allowed();
+    assert!(may(KeyScope::Provisioning) && !may(KeyScope::Full));
+}
+
 fn inviting() -> impl Strategy<Value = Inviting> {
     prop::sample::select(vec![Inviting::Admins, Inviting::Roles, Inviting::Members])
 }
@@ -359,6 +379,7 @@ fn reference(facts: &Facts, action: Action) -> bool {
                 "user:deactivate",
                 "team:invite_user",
                 "team:uninvite",
+                "session:revoke",
             ]
             .contains(&action.as_str()),
             _ => false,

@@ -18,7 +18,7 @@ use crate::model::provisioning::{
 };
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
-use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode};
+use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode, SignIn, SignOutHint, UsedToken};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User, UserKind};
 use crate::model::{Entity, HoldId, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
@@ -93,6 +93,9 @@ records! {
     Passkey => String, |v| v.id.clone();
     CodeApp => UserId, |v| v.user;
     RecoveryCodes => UserId, |v| v.user;
+    SignIn => u64, |v| v.place;
+    UsedToken => String, |v| v.id.clone();
+    SignOutHint => String, |v| v.session.clone();
     Hold => HoldId, |v| v.id;
     HeldLoss => (OrgId, u8, u64, UserId), |v| { let (kind, team, user) = v.loss.place(); (v.org, kind, team, user) };
     LastLoss => (OrgId, UserId), |v| (v.org, v.user);
@@ -120,6 +123,9 @@ pub const HOLD_IDS: Sequence = Sequence(0xF007, "hold");
 
 /// Requests of provisioning clients.
 pub const REQUEST_IDS: Sequence = Sequence(0xF008, "provisioning_request");
+
+/// Sign-ins that were begun.
+pub const SIGN_IN_IDS: Sequence = Sequence(0xF009, "sign_in");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -341,8 +347,17 @@ pub static KEYS_OF_USER: Multi<ApiKey, (UserId, Millis)> =
 pub static KEY_USES: Table<KeyUse> = Table::scratch(0x0402, "key_uses", &[]);
 
 /// Browser sessions.
-pub static SESSIONS: Table<Session> = Table::scratch(0x0501, "sessions", &[&SESSIONS_OF_USER, &SESSIONS_BY_END])
-    .referring(|s, out| out.push(Reference::to(&USERS, &s.user)));
+pub static SESSIONS: Table<Session> =
+    Table::scratch(0x0501, "sessions", &[&SESSIONS_OF_USER, &SESSIONS_BY_END, &SESSIONS_OF_IDENTITY])
+        .referring(|s, out| out.push(Reference::to(&USERS, &s.user)));
+/// By the identity elsewhere that opened them: connection, then `sub` or `sid` and the id there.
+pub static SESSIONS_OF_IDENTITY: Multi<Session, (String, String)> =
+    Multi::new(0x8505, "sessions_of_identity", |s, out| {
+        if let Some(identity) = &s.identity {
+            out.push((identity.connection.clone(), format!("sub {}", identity.subject)));
+            out.extend(identity.session.iter().map(|sid| (identity.connection.clone(), format!("sid {sid}"))));
+        }
+    });
 /// A user's sessions, oldest first.
 pub static SESSIONS_OF_USER: Multi<Session, (UserId, Millis)> =
     Multi::new(0x8501, "sessions_of_user", |s, out| out.push((s.user, s.created_at)));
@@ -357,6 +372,21 @@ pub static ACTIVITY: Table<Activity> =
 /// The temporary password of the way back in, while that is open.
 pub static RESTORES: Table<Restore> =
     Table::scratch(0x0506, "restores", &[]).referring(|r, out| out.push(Reference::to(&USERS, &r.user)));
+/// Sign-ins at the company's provider that were begun.
+pub static SIGN_INS: Table<SignIn> = Table::scratch(0x0505, "sign_ins", &[&SIGN_IN_BY_STATE, &SIGN_INS_BY_END]);
+/// By the hash of their state.
+pub static SIGN_IN_BY_STATE: Unique<SignIn, String> =
+    Unique::new(0x8503, "sign_in_by_state", |s, out| out.push(s.state.clone()), Code::AlreadyDone);
+/// By their end, for sweeping.
+pub static SIGN_INS_BY_END: Multi<SignIn, (Millis,)> =
+    Multi::new(0x8504, "sign_ins_by_end", |s, out| out.push((s.expires_at,)));
+/// Tokens of others that count once.
+pub static USED_TOKENS: Table<UsedToken> = Table::scratch(0x0507, "used_tokens", &[&USED_TOKENS_BY_END]);
+/// By their end, for sweeping.
+pub static USED_TOKENS_BY_END: Multi<UsedToken, (Millis,)> =
+    Multi::new(0x8506, "used_tokens_by_end", |t, out| out.push((t.expires_at,)));
+/// What sessions are ended with at the provider.
+pub static SIGN_OUT_HINTS: Table<SignOutHint> = Table::scratch(0x0508, "sign_out_hints", &[]);
 /// The setup code, while there is no user.
 pub static SETUP_CODES: Table<SetupCode> = Table::scratch(0x0503, "setup_codes", &[]);
 
@@ -531,8 +561,11 @@ pub static SCHEMA: Schema = Schema {
         &PASSKEYS,
         &CODE_APPS,
         &RECOVERY_CODES,
+        &SIGN_INS,
+        &USED_TOKENS,
+        &SIGN_OUT_HINTS,
     ],
-    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS],
+    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS, SIGN_IN_IDS],
 };
 
 /// The key in [`LESSER_SEATS`].

@@ -40,6 +40,21 @@ pub struct SessionRow {
     pub current: bool,
 }
 
+/// One identity at the company's provider or directory.
+#[derive(Debug, Clone)]
+pub struct IdentityRow {
+    /// The connection, by which it is removed.
+    pub connection: String,
+    /// The provider's id of the person.
+    pub subject: String,
+    /// Linked.
+    pub linked: Stamp,
+    /// When it was last used.
+    pub used: Stamp,
+    /// Teams that its groups gave, with the attribute that did.
+    pub teams: Vec<(String, String)>,
+}
+
 /// My account, one tab of it.
 #[derive(Debug, Template)]
 #[template(path = "account.html")]
@@ -70,6 +85,10 @@ pub struct Account {
     pub login: String,
     /// Sessions.
     pub sessions: Vec<SessionRow>,
+    /// Identities elsewhere.
+    pub identities: Vec<IdentityRow>,
+    /// Whether another can be linked: people sign in with OpenID Connect.
+    pub can_link: bool,
     /// The tab's form.
     pub fields: Vec<Field>,
     /// Lifetimes to choose from.

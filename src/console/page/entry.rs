@@ -22,6 +22,10 @@ pub struct SignIn {
     pub is_empty: bool,
     /// Whether browsers offer passkeys at this address.
     pub passkeys: bool,
+    /// Where signing in by the company's provider begins; empty where that is not set up.
+    pub company: String,
+    /// Whether the form is shown: not where the provider is the way in.
+    pub form: bool,
 }
 
 /// The second step of signing in.
@@ -38,6 +42,44 @@ pub struct Second {
     pub problem: String,
     /// Where to go afterwards: a path on this server.
     pub next: String,
+}
+
+/// A sign-in by the company's provider that did not work, and the ways on.
+#[derive(Debug, Template)]
+#[template(path = "not_signed_in.html")]
+pub struct NotSignedIn {
+    /// The page's frame.
+    pub frame: Frame,
+    /// What happened.
+    pub detail: String,
+    /// What to do; may be empty.
+    pub hint: String,
+    /// Where to begin again.
+    pub again: String,
+    /// Id to look for in the log.
+    pub request_id: String,
+}
+
+/// Leads to another site by itself.
+#[derive(Debug, Template)]
+#[template(path = "leave.html")]
+pub struct Leave {
+    /// The page's frame.
+    pub frame: Frame,
+    /// What is going on.
+    pub title: String,
+    /// Where to.
+    pub url: String,
+}
+
+/// Asks whether to sign out, where another site led here.
+#[derive(Debug, Template)]
+#[template(path = "sign_out.html")]
+pub struct SignOut {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Who is signed in.
+    pub username: String,
 }
 
 /// The first person makes the organization's first admin.

@@ -83,6 +83,8 @@ pub struct Frame {
     pub section: Section,
     /// Whether the entries that only organization admins can use are shown.
     pub is_admin: bool,
+    /// Whether the way back in is open, and the company's sign-in closed.
+    pub restoring: bool,
     /// Teams the asker belongs to.
     pub teams: Vec<String>,
     /// The team this page belongs to, if any.

@@ -19,6 +19,7 @@ pub mod provisioning;
 pub mod review;
 pub mod roles;
 pub mod runs;
+pub mod sign_in_settings;
 pub mod teams;
 
 /// Up to two letters for the avatar of a person or team: the first of the first two words, else the first two.

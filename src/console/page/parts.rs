@@ -86,6 +86,11 @@ impl Mark {
     pub fn reads() -> Self {
         Self::new("Reads", "eye", "")
     }
+    /// Whether something is on.
+    #[must_use]
+    pub fn switched(on: bool) -> Self {
+        if on { Self::new("On", "yes", "ok") } else { Self::new("Off", "no", "") }
+    }
     /// Whether a key still works.
     #[must_use]
     pub fn key(expired: bool) -> Self {

@@ -130,6 +130,10 @@ pub struct Person {
     pub reach: Vec<ReachRow>,
     /// Shown when the reach was cut short.
     pub reach_more: usize,
+    /// Identities elsewhere; none shown to those who may not see them.
+    pub identities: Vec<super::account::IdentityRow>,
+    /// For an active admin: whether the password works while people sign in through the company.
+    pub break_glass: Option<bool>,
     /// Their sessions; none shown to those who may not see them.
     pub sessions: Vec<SessionRow>,
     /// Their keys.

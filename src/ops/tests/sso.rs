@@ -99,7 +99,12 @@ async fn f148_f149_f290_without_provisioning_only_accounts_that_were_made_come_i
     assert_eq!(ana.id, made.id);
     // A refusal stands in the log with its reason.
     let denied = world.events("user:login").await;
-    assert!(denied.iter().any(|e| e.chain.iter().any(|r| r.rule == "company sign-in")));
+    let root = as_user(&world.app.store.read(|view| users::by_name(view, "root")).unwrap().unwrap());
+    let ways = world.app.ask(&root, |cx| sso::last_sign_ins(cx)).unwrap();
+    let oidc = ways.iter().find(|w| w.method == "oidc").unwrap();
+    assert_eq!((oidc.succeeded_at, oidc.failed_at), (Some(START), Some(START)));
+    assert!(oidc.failure.contains("no account here"), "{}", oidc.failure);
+    assert!(denied.iter().any(|e| e.chain.iter().any(|r| r.rule == "oidc_account")));
 }
 
 #[tokio::test]

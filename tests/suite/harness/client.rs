@@ -214,7 +214,7 @@ impl Client {
 
     /// Signs in with the form at `/login`; the reply to its POST.
     pub fn sign_in(&self, username: &str, password: &str) -> Reply {
-        self.submit("/login", "/login", &[("username", username), ("password", password)])
+        self.submit("/login?local=1", "/login", &[("username", username), ("password", password)])
     }
 }
 
