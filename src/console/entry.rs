@@ -5,7 +5,9 @@ use super::page::entry::{Setup, SetupDone, SignIn};
 use super::page::frame::Frame;
 use super::page::parts::Field;
 use super::second;
-use super::visit::{Fields, Instance, Visit, add_cookie, has_left, html, redirect, safe_path, theme, theme_cookie, to_sign_in};
+use super::visit::{
+    Fields, Instance, Visit, add_cookie, has_left, html, redirect, safe_path, theme, theme_cookie, to_sign_in,
+};
 use crate::app::SignedIn;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, reply};
