@@ -354,9 +354,9 @@ pub async fn save(
     form: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse> {
-    let form = form_named(&form)?;
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let form = form_named(&form)?;
     let again = |shown: Shown, error: &Error| visit.again(&page(&app, &visit, form, Some(&fields), shown)?, error);
     if fields.get("do") == "bench" {
         let (checks, outcome) = bench(&app, &visit, form, fields.text("sample")).await?;

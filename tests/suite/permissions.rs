@@ -114,8 +114,13 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /login/second/passkey", &[]),
     ("POST /login/passkey", &[]),
     ("POST /login/passkey/begin", &[]),
-    ("GET /logout", &["/logout"]),
     ("POST /logout", &[]),
+    ("GET /oidc/login", &["/oidc/login"]),
+    ("POST /oidc/link", &[]),
+    ("GET /oidc/callback", &["/oidc/callback", "/oidc/callback?code=x&state=guess"]),
+    ("POST /oidc/callback", &[]),
+    ("POST /oidc/backchannel-logout", &[]),
+    ("GET /system-admin", &["/system-admin"]),
     ("GET /setup", &["/setup", "/setup?code=guess"]),
     ("POST /setup", &[]),
     ("GET /setup/done", &["/setup/done"]),
@@ -126,6 +131,11 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /console/search", &["/console/search?q=a"]),
     ("GET /console/settings", &["/console/settings"]),
     ("POST /console/settings/organization", &[]),
+    (
+        "GET /console/settings/{form}",
+        &["/console/settings/sign-in", "/console/settings/oidc", "/console/settings/ldap", "/console/settings/nothing"],
+    ),
+    ("POST /console/settings/{form}", &[]),
     ("GET /console/organization", &["/console/organization"]),
     ("GET /console/provisioning", &["/console/provisioning"]),
     ("POST /console/provisioning", &[]),
@@ -153,6 +163,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /console/account/revoke-key", &[]),
     ("POST /console/account/end-session", &[]),
     ("POST /console/account/end-others", &[]),
+    ("POST /console/account/unlink", &[]),
     ("GET /console/users", &["/console/users"]),
     ("GET /console/users/new", &["/console/users/new"]),
     ("POST /console/users/new", &[]),
@@ -198,6 +209,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /{team}/{project}/{what}", &[]),
     ("POST /{team}/{project}/members/{user}/remove", &[]),
     ("POST /{team}/{project}/members/{user}/role", &[]),
+    // Signs out whoever asks, so it is asked last.
+    ("GET /logout", &["/logout"]),
 ];
 
 /// The routes that the sources register, read as text.

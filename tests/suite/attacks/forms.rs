@@ -44,7 +44,18 @@ fn no_form_is_taken_from_another_site_or_another_session() {
     let mut tried = 0;
     // What takes no cookie cannot be made to act by a page; it is asked below.
     let is_api = |route: &str| {
-        ["POST /graphql", "POST /access/", "POST /files/", "POST /scim/"].iter().any(|api| route.starts_with(api))
+        // The provider's return comes from another site, bound to the browser by a state and a cookie of its own; its back
+        // channel is no browser at all. What forged ones get: `oidc_attacks`.
+        [
+            "POST /graphql",
+            "POST /access/",
+            "POST /files/",
+            "POST /scim/",
+            "POST /oidc/callback",
+            "POST /oidc/backchannel",
+        ]
+        .iter()
+        .any(|api| route.starts_with(api))
     };
     for route in registered().iter().filter(|r| r.starts_with("POST /access/v1/") || r.starts_with("POST /scim/")) {
         // Forward auth reads a cookie, for a yes or a no; without a proxy's question it is neither.
