@@ -103,7 +103,7 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         login: super::login_line(&app.base_url),
         sessions: session_rows(&sessions, visit.session.handle(), visit.now),
         identities,
-        can_link: app.settings.current().oidc().enabled,
+        can_link: app.is_oidc_on(),
         fields,
         lifetimes: LIFETIMES
             .iter()

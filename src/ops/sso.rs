@@ -120,8 +120,13 @@ pub fn link(cx: &mut Acting, who: &ExternalIdentity) -> Result<()> {
         }
         None => {}
     }
-    let grant = cx.allow(Action::UserUpdate, Resource::User(me.id))?;
-    cx.put(&grant, &schema::IDENTITIES, &fresh(cx, who, me.id))?;
+    bind(cx, who, me.id)
+}
+
+/// Writes the link of an account that is there, with its event.
+fn bind(cx: &mut Acting, who: &ExternalIdentity, user: UserId) -> Result<()> {
+    let grant = cx.allow(Action::UserUpdate, Resource::User(user))?;
+    cx.put(&grant, &schema::IDENTITIES, &fresh(cx, who, user))?;
     cx.record(grant, vec![linked_to(who)])
 }
 
@@ -188,6 +193,11 @@ fn linked_to(who: &ExternalIdentity) -> Change {
     Change { field: "identity".to_owned(), from: None, to: Some(format!("{} {}", who.connection, who.subject)) }
 }
 
+/// The address, where one is told.
+fn address(who: &ExternalIdentity) -> Option<&str> {
+    who.email.as_deref().map(str::trim).filter(|e| !e.is_empty())
+}
+
 fn stranger(who: &ExternalIdentity) -> Named {
     Named::new("identity", &who.subject, who.username.clone().or_else(|| who.email.clone()).unwrap_or_default())
 }
@@ -207,20 +217,18 @@ fn settle(cx: &mut Acting, who: &ExternalIdentity, toll: &mut Toll, signs_in: bo
     if user.status != Status::Active {
         return Err(Error::denied("Your account here is not active.", true).hint("Ask an organization admin."));
     }
-    let before = user.version;
+    let (kept, before) = (link.clone(), user.version);
     let user = follow_names(cx, who, user, account, &settings)?;
     let renamed = user.version != before;
     let mut arrival = Arrival { user, account, renamed, joined: vec![], left: vec![], notes: vec![] };
     if settings.groups {
-        follow_groups(cx, who, &mut link, &mut arrival, toll)?;
+        follow_groups(cx, who, &settings.map, &mut link, &mut arrival, toll)?;
     }
     // The row is rewritten when it says something new, not at each sign-in of a busy day.
     if signs_in {
         link.last_at = cx.now();
     }
-    if linked(cx.view(), who)?
-        .is_none_or(|old| old.teams != link.teams || link.last_at - old.last_at > crate::clock::HOUR)
-    {
+    if kept.teams != link.teams || link.last_at - kept.last_at > crate::clock::HOUR {
         cx.tx().put(&schema::IDENTITIES, &link)?;
     }
     Ok(arrival)
@@ -268,14 +276,12 @@ impl Follow {
 
 /// The account of somebody who has no link yet.
 fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> Result<(User, Account)> {
-    let email = who.email.as_deref().map(str::trim).filter(|e| !e.is_empty());
+    let email = address(who);
     if let Some(email) = email
         && let Some(user) = cx.view().find(&schema::USER_BY_EMAIL, &name::fold(email))?
     {
         may_link(cx, &user, who, settings)?;
-        let grant = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
-        cx.put(&grant, &schema::IDENTITIES, &fresh(cx, who, user.id))?;
-        cx.record(grant, vec![linked_to(who)])?;
+        bind(cx, who, user.id)?;
         return Ok((user, Account::Linked));
     }
     if cx.settings().sign_in().provisioning_disabled {
@@ -344,11 +350,7 @@ fn is_used(view: &impl Read, user: &User) -> Result<bool> {
 /// The username to make an account with; `None` where the address gives it.
 fn wanted_username(cx: &Acting, who: &ExternalIdentity, settings: &Follow) -> Result<Option<String>> {
     match (&who.username, settings.strict) {
-        (Some(username), true) => check_claimed(username).map(Some),
-        (None, true) => {
-            Err(Error::denied("The company's sign-in tells no username of yours (preferred_username).", true)
-                .hint("Ask whoever runs it to send that claim."))
-        }
+        (_, true) => claimed_username(who).map(Some),
         // A directory's name where it is free, else as near to it as can be; a provider's name only where it is asked for.
         (Some(username), false) if who.connection == identity::LDAP => {
             let base = match name::check_entity_name("user", username) {
@@ -361,8 +363,12 @@ fn wanted_username(cx: &Acting, who: &ExternalIdentity, settings: &Follow) -> Re
     }
 }
 
-/// Refuses a claimed username outside the rules, naming it and what is wrong with it.
-fn check_claimed(username: &str) -> Result<String> {
+/// The username that is claimed; one outside the rules is refused, naming it and what is wrong with it.
+fn claimed_username(who: &ExternalIdentity) -> Result<String> {
+    let username = who.username.as_deref().ok_or_else(|| {
+        Error::denied("The company's sign-in tells no username of yours (preferred_username).", true)
+            .hint("Ask whoever runs it to send that claim.")
+    })?;
     let shown: String = username.chars().take(60).filter(|c| !c.is_control()).collect();
     name::check_entity_name("user", username).map(|()| username.to_owned()).map_err(|e| {
         Error::denied(format!("The company's sign-in calls you '{shown}'. {}", e.detail()), true)
@@ -380,15 +386,8 @@ fn follow_names(
 ) -> Result<User> {
     let mut change = users::UserChange::default();
     if settings.strict && account != Account::Made {
-        match &who.username {
-            Some(username) => {
-                let username = check_claimed(username)?;
-                change.username = (username != user.username).then_some(username);
-            }
-            None => {
-                wanted_username(cx, who, settings)?;
-            }
-        }
+        let username = claimed_username(who)?;
+        change.username = (username != user.username).then_some(username);
     }
     if settings.names
         && let Some(full) = who.name.as_deref().map(str::trim).filter(|n| !n.is_empty() && *n != user.name)
@@ -396,7 +395,7 @@ fn follow_names(
         change.name = Some(full.chars().take(name::TEXT_MAX).collect());
     }
     if settings.vouches(who)
-        && let Some(email) = who.email.as_deref().map(str::trim).filter(|e| !e.is_empty())
+        && let Some(email) = address(who)
         && user.email().is_none_or(|own| name::fold(own) != name::fold(email))
         && name::check_email(email).is_ok()
         && cx.view().find(&schema::USER_BY_EMAIL, &name::fold(email))?.is_none()
@@ -419,6 +418,7 @@ fn follow_names(
 fn follow_groups(
     cx: &mut Acting,
     who: &ExternalIdentity,
+    map: &[(String, String)],
     link: &mut Identity,
     arrival: &mut Arrival,
     toll: &mut Toll,
@@ -434,10 +434,9 @@ fn follow_groups(
         arrival.notes.push("Teams stay: the account is break-glass or the last administrator.".to_owned());
         return Ok(());
     }
-    let map = Follow::of(cx.settings(), who).map;
     let mut wanted: BTreeMap<crate::model::TeamId, (Team, String)> = BTreeMap::new();
     for group in groups {
-        match team_of(cx.view(), group, &map)? {
+        match team_of(cx.view(), group, map)? {
             Some(team) => drop(wanted.insert(team.id, (team, group.through.clone()))),
             None => arrival.notes.push(format!("No team is named {}.", group.names.first().map_or("", |n| n.as_str()))),
         }
