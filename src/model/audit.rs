@@ -166,6 +166,26 @@ pub struct Event {
     pub count: u32,
 }
 
+impl Event {
+    /// What the server did of itself in its organization, at its start.
+    pub fn by_server(id: EventId, at: Millis, action: &str, target: Named, change: Change) -> Event {
+        Event {
+            id,
+            at,
+            org: super::team::HOME,
+            actor: Named::new("system", "", "server"),
+            credential: String::new(),
+            origin: Origin::default(),
+            action: action.to_owned(),
+            target,
+            changes: vec![change],
+            chain: vec![],
+            outcome: Outcome::Done,
+            count: 1,
+        }
+    }
+}
+
 fn one() -> u32 {
     1
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Millis;
 use crate::error::{Code, Error, Result};
-use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome};
+use crate::model::audit::{Change, Event, EventId, Named};
 use crate::model::name;
 use crate::model::team::{HOME, Org};
 use crate::store::Read;
@@ -22,20 +22,11 @@ pub fn first_start(tx: &mut Tx, org_name: &str, now: Millis, entropy: u128) -> R
         return Err(Error::internal("the first organization is not the first"));
     }
     tx.put(&schema::ORGS, &Org::new(HOME, org_name.clone(), now))?;
-    let event = Event {
-        id: EventId::new(now, entropy),
-        at: now,
-        org: HOME,
-        actor: Named::new("system", "", "server"),
-        credential: String::new(),
-        origin: Origin::default(),
-        action: "organization:create".to_owned(),
-        target: Named::new("organization", HOME, org_name.clone()),
-        changes: vec![Change { field: "name".to_owned(), from: None, to: Some(org_name) }],
-        chain: vec![],
-        outcome: Outcome::Done,
-        count: 1,
-    };
+    let (target, change) = (
+        Named::new("organization", HOME, org_name.clone()),
+        Change { field: "name".to_owned(), from: None, to: Some(org_name) },
+    );
+    let event = Event::by_server(EventId::new(now, entropy), now, "organization:create", target, change);
     tx.put(&schema::EVENTS, &event)?;
     tx.note_event();
     Ok(true)

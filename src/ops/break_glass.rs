@@ -8,7 +8,7 @@ use crate::config::settings::Settings;
 use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::model::UserId;
-use crate::model::audit::{Change, Event, EventId, Named, Origin, Outcome};
+use crate::model::audit::{Change, Event, EventId};
 use crate::model::identity::BreakGlass;
 use crate::model::role::Action;
 use crate::model::session::Restore;
@@ -101,20 +101,9 @@ pub fn restore(tx: &mut Tx, open: bool, password: &str, now: Millis, entropy: u1
     };
     let hash = crypto::hex(&crypto::sha256(password.as_bytes()));
     tx.put(&schema::RESTORES, &Restore { hash, user: user.id, expires_at: now + RESTORE_VALID })?;
-    let event = Event {
-        id: EventId::new(now, entropy),
-        at: now,
-        org: HOME,
-        actor: Named::new("system", "", "server"),
-        credential: String::new(),
-        origin: Origin::default(),
-        action: Action::UserSetPassword.as_str().to_owned(),
-        target: user_named(&user),
-        changes: vec![Change { field: "temporary password".to_owned(), from: None, to: Some("set".to_owned()) }],
-        chain: vec![],
-        outcome: Outcome::Done,
-        count: 1,
-    };
+    let (target, change) =
+        (user_named(&user), Change { field: "temporary password".to_owned(), from: None, to: Some("set".to_owned()) });
+    let event = Event::by_server(EventId::new(now, entropy), now, Action::UserSetPassword.as_str(), target, change);
     tx.put(&schema::EVENTS, &event)?;
     tx.note_event();
     Ok(Some(user.username))
