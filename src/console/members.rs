@@ -12,6 +12,7 @@ use crate::model::InviteId;
 use crate::model::role::TeamRole;
 use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
+use crate::ops::service_accounts::NewService;
 use crate::ops::teams::{Invited, Member, TeamChange};
 use crate::ops::what_if::Scope;
 use crate::policy::Held;
@@ -231,10 +232,11 @@ pub async fn create_service(
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
     let fresh = FreshKey::draw(&app.random)?;
-    let (of, about, secret) = (team.clone(), fields.text("about").to_owned(), fresh.clone());
+    let described = NewService { name: fields.text("about").to_owned(), ..NewService::default() };
+    let (of, secret) = (team.clone(), fresh.clone());
     let made = app
         .act(&visit.caller, move |cx| {
-            let account = ops::teams::create_service(cx, &of, &about)?;
+            let account = ops::service_accounts::create_in_team(cx, &of, &described)?;
             let new = NewKey { name: "first key".to_owned(), ..NewKey::default() };
             ops::credentials::issue(cx, &account.username, &new, &secret)?;
             Ok(account)

@@ -11,6 +11,7 @@ use crate::model::{ProjectId, UserId, credential};
 use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::lookup::Upsert;
+use crate::ops::service_accounts::NewService;
 use crate::ops::users::NewUser;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
@@ -128,9 +129,10 @@ impl Mutation {
         let (app, who) = of(cx);
         let fresh = FreshKey::draw(&app.random).map_err(shown)?;
         let secret = fresh.clone();
+        let new = NewService { name: input.description, ..NewService::default() };
         let user = app
             .act(who, move |cx| {
-                let user = ops::teams::create_service(cx, &input.entity_name, &input.description)?;
+                let user = ops::service_accounts::create_in_team(cx, &input.entity_name, &new)?;
                 let first = NewKey { name: "first key".to_owned(), ..NewKey::default() };
                 ops::credentials::issue(cx, &user.username, &first, &secret)?;
                 Ok(user)

@@ -270,6 +270,7 @@ actions! {
     SettingRead             "setting:read"              Org     reads  [Admin] [] "See settings and where their values come from.";
     SettingUpdate           "setting:update"            Org     writes [Admin] [] "Change settings.";
     DecisionEvaluate        "decision:evaluate"         Org     reads  [Admin] [] "Ask for the decision about somebody else.";
+    ServiceCreate           "organization:create_service_account" Org writes [Admin] [] "Create a service account of the organization.";
     ProvisioningRead        "provisioning:read"         Org     reads  [Admin] [] "See the connections of identity providers, their last requests and what is held back.";
     ProvisioningUpdate      "provisioning:update"       Org     writes [Admin] [] "Make connections of identity providers, and decide what they may do.";
     UserRead                "user:read"                 User    reads  [Admin] [] "See a user's record.";

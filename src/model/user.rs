@@ -29,18 +29,33 @@ impl Status {
 }
 
 /// Person or machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserKind {
     /// A human being, who may sign in to the console.
     Person,
-    /// A service account of one team: acts by key only.
-    Service {
-        /// The team it belongs to.
-        team: TeamId,
-    },
+    /// A service account: acts by key, or by tokens of the company's issuer, and never signs in.
+    Service(Service),
     /// The account that a provisioning connection acts as.
     Connection,
+}
+
+/// What makes a service account what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The team it belongs to; absent for one of the organization, which reaches every team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamId>,
+    /// Whom the tokens of the organization's issuers call it, exactly. Such an account has no keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+impl Service {
+    /// One of a team that acts by key.
+    pub fn of_team(team: TeamId) -> Self {
+        Service { team: Some(team), subject: None }
+    }
 }
 
 /// An e-mail address of a user.
@@ -94,7 +109,7 @@ pub struct User {
     pub status: Status,
     /// Its organizations.
     pub orgs: Vec<OrgMembership>,
-    /// Where runs without an entity go; the personal namespace when absent.
+    /// Where runs without an entity go; the personal namespace when absent. Service accounts always have one.
     #[serde(default)]
     pub default_team: Option<TeamId>,
     /// When it was made.
@@ -132,6 +147,24 @@ impl User {
     /// Whether it is a machine.
     pub fn is_service(&self) -> bool {
         self.kind != UserKind::Person
+    }
+
+    /// What it is as a service account; nothing for people and for the accounts of connections.
+    pub fn service(&self) -> Option<&Service> {
+        match &self.kind {
+            UserKind::Service(service) => Some(service),
+            UserKind::Person | UserKind::Connection => None,
+        }
+    }
+
+    /// The team it is a service account of.
+    pub fn service_team(&self) -> Option<TeamId> {
+        self.service().and_then(|s| s.team)
+    }
+
+    /// Whether it is a service account of the organization rather than of a team.
+    pub fn is_org_service(&self) -> bool {
+        self.service().is_some_and(|s| s.team.is_none())
     }
 
     /// Whether it is an active person with the admin role in `org`: one that keeps the organization governable.

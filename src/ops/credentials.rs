@@ -71,6 +71,12 @@ pub fn issue(cx: &mut Acting, owner: &str, new: &NewKey, fresh: &FreshKey) -> Re
 }
 
 pub(super) fn store(cx: &mut Acting, grant: Grant, user: &User, new: &NewKey, fresh: &FreshKey) -> Result<ApiKey> {
+    if user.service().is_some_and(|s| s.subject.is_some()) {
+        return Err(Error::invalid(format!(
+            "{} acts by tokens of the company's issuer and has no API keys.",
+            user.username
+        )));
+    }
     let key_name = name::check_text("key name", &new.name, name::TEXT_MAX)?;
     if new.expires_at.is_some_and(|end| end <= cx.now()) {
         return Err(Error::invalid("The key would have expired already. Choose a later end."));

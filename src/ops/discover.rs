@@ -12,7 +12,7 @@ use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::model::project::Visibility;
 use crate::model::role::{Action, OrgRole};
-use crate::model::user::{Status, User, UserKind};
+use crate::model::user::{Status, User};
 use crate::model::{Entity, OrgId, ProjectId, TeamId, UserId};
 use crate::policy::{Resource, What, decide};
 use crate::store::{Cursor, Listed, MAX_PAGE, Range, Read, schema};
@@ -154,10 +154,7 @@ pub fn subjects<V: Read>(cx: &Cx<V>, action: Action, kind: Kind, id: &str, page:
         Resource::Org(_) => open = action == Action::TeamCreate,
         Resource::User(id) => {
             itself = Some(id);
-            team = view.get(&schema::USERS, &id)?.and_then(|u| match u.kind {
-                UserKind::Service { team } => Some(team),
-                UserKind::Person | UserKind::Connection => None,
-            });
+            team = view.get(&schema::USERS, &id)?.and_then(|u| u.service_team());
         }
         // Runs have no name in a question.
         Resource::Run(_) => return Ok(Found::nothing()),

@@ -32,6 +32,7 @@ pub mod roles;
 mod roster;
 pub mod runs;
 pub mod secrets;
+pub mod service_accounts;
 pub mod sessions;
 pub mod settings;
 pub mod sign_ins;

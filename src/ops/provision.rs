@@ -9,6 +9,7 @@ mod people;
 
 pub use people::{Key, OfTeam, Person, count, find, people, person};
 
+use super::service_accounts::NewService;
 use super::{Acting, Cx, Grant, absent, changed, users};
 use crate::error::{Code, Error, Kind, Result};
 use crate::model::audit::Change as Field;
@@ -193,7 +194,8 @@ pub fn create_service(cx: &mut Acting, user_name: &str, team: &str) -> Result<Pe
         return Err(user_name_taken(&user_name));
     }
     let team = team_named(cx, team)?;
-    let user = in_value(super::teams::create_service(cx, &team, &user_name))?;
+    let new = NewService { name: user_name.clone(), ..NewService::default() };
+    let user = in_value(super::service_accounts::create_in_team(cx, &team, &new))?;
     if user.username != user_name {
         edit(cx, &user, |profile| profile.user_name = Some(user_name))?;
     }

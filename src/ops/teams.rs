@@ -1,12 +1,13 @@
-//! Teams: create, find, list, change, delete; members, their roles, pending invitations, service accounts.
+//! Teams: create, find, list, change, delete; members, their roles, pending invitations. Service accounts:
+//! `service_accounts.rs`.
 
-use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, roster, user_named};
+use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, roster};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::{Change, Named};
 use crate::model::name;
-use crate::model::role::{Action, OrgRole, TeamRole};
+use crate::model::role::{Action, TeamRole};
 use crate::model::team::{Invite, Membership, Team};
-use crate::model::user::{OrgMembership, Status, User, UserKind};
+use crate::model::user::{Status, User};
 use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
 use crate::policy::{Actor, Credential, Held, Resource, Subject, decide_giving};
 use crate::store::{Listed, Range};
@@ -347,49 +348,6 @@ pub fn withdraw(cx: &mut Acting, team: &str, id: InviteId) -> Result<()> {
     cx.record(grant, changed("invited", Some(&invite.email), None).into_iter().collect())
 }
 
-/// Creates a service account of a team; `description` becomes its name. The caller issues its first key.
-pub fn create_service(cx: &mut Acting, team: &str, description: &str) -> Result<User> {
-    let typed = team;
-    let team = must_exist(cx.view(), typed)?;
-    let _may = or_absent(cx.allow(Action::TeamCreateService, on(&team)), "team", typed)?;
-    let grant = cx.allow_giving(Action::TeamCreateService, on(&team), &Held::of(TeamRole::Service))?;
-    let description = name::check_text("description", description, name::TEXT_MAX)?;
-    if description.is_empty() {
-        return Err(Error::invalid("A service account needs a description."));
-    }
-    // A display name without an address: nothing before an '@' may be cut off.
-    let mut base = format!("service-{}", name::derive_username(&description.replace('@', "-")));
-    // Room for the number where the name is taken; it is ASCII by now.
-    base.truncate(name::NAME_MAX - 8);
-    let user = User {
-        id: UserId(cx.tx().next_id(schema::ENTITY_IDS)?),
-        kind: UserKind::Service { team: team.id },
-        username: super::users::free_username(cx.view(), &base)?,
-        name: description,
-        emails: vec![],
-        status: Status::Active,
-        orgs: vec![OrgMembership::new(team.org, OrgRole::Member)],
-        default_team: Some(team.id),
-        created_at: cx.now(),
-        updated_at: 0,
-        version: 1,
-    };
-    cx.put(&grant, &schema::USERS, &user)?;
-    let since_at = cx.now();
-    cx.put(
-        &grant,
-        &schema::MEMBERSHIPS,
-        &Membership { team: team.id, user: user.id, role: TeamRole::Service, since_at },
-    )?;
-    let changes = [
-        changed("username", None, Some(&user.username)),
-        changed("name", None, Some(&user.name)),
-        changed("team", None, Some(&team.name)),
-    ];
-    cx.record_on(grant, user_named(&user), changes.into_iter().flatten().collect())?;
-    Ok(user)
-}
-
 /// What can be changed about a team; absent fields stay.
 #[derive(Clone, Debug, Default)]
 pub struct TeamChange {
@@ -448,13 +406,18 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
 /// Deletes a team that has no projects any more, with its memberships, invitations and service accounts.
 ///
 /// # Errors
-/// [`Code::AlreadyDone`] while it has projects, [`Code::Denied`].
+/// [`Code::AlreadyDone`] while it has projects, or a service account of the organization has it as its default;
+/// [`Code::Denied`].
 pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
     let team = must_exist(cx.view(), typed)?;
     let grant = or_absent(cx.allow(Action::TeamDelete, on(&team)), "team", typed)?;
     if !super::projects::rows(cx.view(), Entity::Team(team.id), Range::all().limit(1))?.items.is_empty() {
         return Err(Error::new(Code::AlreadyDone, format!("Team {} still has projects.", team.name))
             .hint("Delete or move its projects first."));
+    }
+    if let Some(account) = super::service_accounts::leaning_on(cx.view(), &team)? {
+        let text = format!("Team {} is the default team of the service account {}.", team.name, account.username);
+        return Err(Error::new(Code::AlreadyDone, text).hint("Give that account another default team first."));
     }
     for m in rows(cx.view(), team.id)? {
         let Some(mut user) = cx.view().get(&schema::USERS, &m.user)? else { continue };

@@ -11,6 +11,7 @@ mod what_if;
 
 use super::credentials::{FreshKey, NewKey};
 use super::projects::NewProject;
+use super::service_accounts::NewService;
 use super::users::{NewUser, UserChange};
 use super::*;
 use crate::app::App;
@@ -382,7 +383,17 @@ async fn a_service_account_dies_with_its_membership_and_its_key_is_shown_once() 
     let ben = w.user("ben", OrgRole::Admin).await;
     w.team("acme", "ben").await;
     let who = as_user(&ben);
-    let service = w.app.act(&who, |cx| teams::create_service(cx, "acme", "nightly CI")).await.unwrap();
+    let service = w
+        .app
+        .act(&who, |cx| {
+            service_accounts::create_in_team(
+                cx,
+                "acme",
+                &NewService { name: "nightly CI".to_owned(), ..Default::default() },
+            )
+        })
+        .await
+        .unwrap();
     assert_eq!(service.username, "service-nightly-CI");
     let key = FreshKey::draw(&w.app.random).unwrap();
     let (shown, owner) = (key.clone(), service.username.clone());
@@ -411,7 +422,17 @@ async fn service_accounts_have_legal_names_however_long_their_description() {
     w.team("acme", "ben").await;
     for _ in 0..2 {
         let long = "x".repeat(200);
-        let made = w.app.act(&as_user(&ben), move |cx| teams::create_service(cx, "acme", &long)).await.unwrap();
+        let made = w
+            .app
+            .act(&as_user(&ben), move |cx| {
+                service_accounts::create_in_team(
+                    cx,
+                    "acme",
+                    &NewService { name: long.to_owned(), ..Default::default() },
+                )
+            })
+            .await
+            .unwrap();
         crate::model::name::check_entity_name("user", &made.username).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
 use crate::model::role::{Action, ActionSet, OrgRole, Seat, TeamRole};
-use crate::model::user::{Status, User, UserKind};
+use crate::model::user::{Status, User};
 use crate::model::{Entity, OrgId, ProjectId, RunId, TeamId, UserId};
 use crate::store::Read;
 use crate::store::schema;
@@ -290,10 +290,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                     &other
                 }
             };
-            let service_role = match user.kind {
-                UserKind::Service { team } => role_in(team)?,
-                UserKind::Person | UserKind::Connection => None,
-            };
+            let service_role = user.service_team().map(role_in).transpose()?.flatten();
             let home = |u: &User| u.orgs.first().map(|m| m.org);
             let shared = asker.and_then(|a| user.orgs.iter().map(|m| m.org).find(|org| a.org_role(*org).is_some()));
             let org = shared.or_else(|| asker.and_then(home)).or_else(|| home(user)).ok_or_else(absent)?;

@@ -20,7 +20,7 @@ use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
 use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode, SignIn, SignOutHint, UsedToken};
 use crate::model::team::{Invite, Membership, Org, Team};
-use crate::model::user::{Password, Status, User, UserKind};
+use crate::model::user::{Password, Status, User};
 use crate::model::{Entity, HoldId, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +144,8 @@ pub static USERS: Table<User> = Table::new(
         &LESSER_SEATS,
         &ADMINS_OF_ORG,
         &SERVICES_OF_TEAM,
+        &SERVICES_OF_ORG,
+        &SERVICE_BY_SUBJECT,
         &PEOPLE_OF_ORG,
         &USERS_BY_FULL_NAME,
     ],
@@ -212,10 +214,27 @@ pub fn full_name_key(name: &str) -> String {
 }
 /// Service accounts of a team.
 pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "services_of_team", |u, out| {
-    if let (UserKind::Service { team }, true) = (u.kind, lives(u)) {
-        out.push((team,));
+    if lives(u) {
+        out.extend(u.service_team().map(|team| (team,)));
     }
 });
+/// Service accounts of an organization itself, from the oldest to the newest; not those of its teams.
+pub static SERVICES_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8F01, "services_of_organization", |u, out| {
+    if lives(u) && u.is_org_service() {
+        out.extend(u.orgs.iter().map(|m| (m.org,)));
+    }
+});
+/// Service accounts by what the tokens of the organization's issuers call them, exactly.
+pub static SERVICE_BY_SUBJECT: Unique<User, (OrgId, String)> = Unique::new(
+    0x8F02,
+    "service_by_subject",
+    |u, out| {
+        if let (Some(subject), true) = (u.service().and_then(|s| s.subject.as_ref()), lives(u)) {
+            out.extend(u.orgs.iter().map(|m| (m.org, subject.clone())));
+        }
+    },
+    Code::NameTaken,
+);
 /// Passwords, apart from users.
 pub static PASSWORDS: Table<Password> =
     Table::new(0x0102, "passwords", &[]).referring(|p, out| out.push(Reference::to(&USERS, &p.user)));
@@ -586,8 +605,8 @@ fn lives(user: &User) -> bool {
 
 fn user_references(user: &User, out: &mut Vec<Reference>) {
     out.extend(user.orgs.iter().map(|m| Reference::to(&ORGS, &m.org)));
-    if let (UserKind::Service { team }, true) = (user.kind, lives(user)) {
-        out.push(Reference::to(&TEAMS, &team));
+    if lives(user) {
+        out.extend(user.service_team().map(|team| Reference::to(&TEAMS, &team)));
     }
     out.extend(user.default_team.map(|team| Reference::to(&TEAMS, &team)));
 }

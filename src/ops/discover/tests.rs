@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::model::project::{Project, ProjectMember};
 use crate::model::role::TeamRole;
 use crate::model::team::{HOME, Membership, Team};
-use crate::model::user::OrgMembership;
+use crate::model::user::{OrgMembership, Service, UserKind};
 use crate::ops::Caller;
 use crate::ops::evaluate::Answer;
 use crate::policy::{Actor, Credential, Process, Subject};
@@ -69,7 +69,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
             &schema::USERS,
             &User {
                 id: UserId(n),
-                kind: if service { UserKind::Service { team } } else { UserKind::Person },
+                kind: if service { UserKind::Service(Service::of_team(team)) } else { UserKind::Person },
                 username: format!("user{n}"),
                 name: String::new(),
                 emails: vec![],

@@ -140,7 +140,12 @@ impl Stage {
             }
             Act::Owner(who) => project_members::set_owner(cx, "acme", "ruled", PEOPLE[who]).map(drop),
             Act::Remove(who) => teams::remove_member(cx, "acme", PEOPLE[who]),
-            Act::Service => teams::create_service(cx, "acme", "robot").map(drop),
+            Act::Service => service_accounts::create_in_team(
+                cx,
+                "acme",
+                &NewService { name: "robot".to_owned(), ..Default::default() },
+            )
+            .map(drop),
         };
         self.world.app.act(&caller, perform).await.is_ok()
     }

@@ -8,7 +8,7 @@ use crate::model::project::{Project, ProjectMember};
 use crate::model::role::{CustomRole, Level, Seat};
 use crate::model::run::Run;
 use crate::model::team::{Membership, Team};
-use crate::model::user::{OrgMembership, Status, UserKind};
+use crate::model::user::{OrgMembership, Service, Status, UserKind};
 use crate::model::{Entity, ProjectId, RoleId, RunId, TeamId, UserId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -294,7 +294,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         let membership = OrgMembership { org: HOME, role: person.org_role, models: person.models, weave: person.weave };
         let row = User {
             id: user_id(n),
-            kind: if person.service { UserKind::Service { team: team_id(0) } } else { UserKind::Person },
+            kind: if person.service { UserKind::Service(Service::of_team(team_id(0))) } else { UserKind::Person },
             username: format!("user{n}"),
             name: String::new(),
             emails: vec![],
