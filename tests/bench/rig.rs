@@ -113,11 +113,17 @@ pub struct Running {
 impl Running {
     /// Starts `bailiwick serve` on `dir` with a free port.
     pub fn start(dir: &Path, extra: &[&str]) -> Running {
+        Running::start_with(dir, extra, &[])
+    }
+
+    /// The same with more environment.
+    pub fn start_with(dir: &Path, extra: &[&str], env: &[(&str, &str)]) -> Running {
         let started = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bailiwick"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir"])
             .arg(dir)
             .args(extra)
+            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

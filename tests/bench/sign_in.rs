@@ -35,7 +35,7 @@ fn bare(seconds: u32) -> f64 {
 }
 
 /// Latencies of reads asked every [`PACE`] on one connection until `done`.
-fn steady(url: &str, authorization: &str, done: &AtomicBool) -> Vec<Duration> {
+pub fn steady(url: &str, authorization: &str, done: &AtomicBool) -> Vec<Duration> {
     let mut connection = Connection::open(url, "/access/v1/subject", authorization);
     let mut taken = vec![];
     while !done.load(Ordering::Relaxed) {
@@ -48,7 +48,8 @@ fn steady(url: &str, authorization: &str, done: &AtomicBool) -> Vec<Duration> {
     taken
 }
 
-fn percentiles(sorted: &[Duration]) -> (Duration, Duration) {
+/// The middle of sorted latencies, and what one in a hundred is above.
+pub fn percentiles(sorted: &[Duration]) -> (Duration, Duration) {
     (sorted[sorted.len() / 2], sorted[sorted.len() * 99 / 100])
 }
 
