@@ -48,7 +48,10 @@ pub(super) fn routes(cfg: &mut web::ServiceConfig) {
         .await
     })))
     .service(at("/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, everything).await).await
+        serve(app, request, async move |asked| {
+            list::answer(&asked, Query::read(&body, asked.dialect)?, everything).await
+        })
+        .await
     })));
 }
 
@@ -117,7 +120,7 @@ fn resource_type(asked: &Asked, kind: &Kind) -> Value {
         "endpoint": kind.endpoint,
         "schema": kind.schema.id,
         "schemaExtensions":
-            kind.extensions.iter().map(|e| json!({ "schema": e.id, "required": false })).collect::<Vec<_>>(),
+            kind.extensions.iter().map(|e| json!({ "schema": e.id, "required": e.is_on_all() })).collect::<Vec<_>>(),
         "meta": { "resourceType": "ResourceType", "location": format!("{}/ResourceTypes/{}", asked.base, kind.name) },
     })
 }
@@ -149,6 +152,7 @@ fn attribute(it: &Attribute) -> Value {
         "returned": match it.returned {
             Returned::Always => "always",
             Returned::Default => "default",
+            Returned::Request => "request",
         },
         "uniqueness": if it.unique { "server" } else { "none" },
     });

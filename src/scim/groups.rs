@@ -24,7 +24,8 @@ use std::sync::Arc;
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/Groups/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body, asked.dialect)?, source).await)
+            .await
     })))
     .service(
         at("/Groups/{id}")

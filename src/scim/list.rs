@@ -77,7 +77,7 @@ impl Query {
     ///
     /// # Errors
     /// As [`Self::of`], and [`Code::InvalidSyntax`].
-    pub(super) fn read(body: &[u8]) -> Result<Self> {
+    pub(super) fn read(body: &[u8], dialect: Dialect) -> Result<Self> {
         let body = wire::object(body)?;
         must_be(&body, SEARCH_URN)?;
         let text = |name: &str| match wire::member(&body, name) {
@@ -101,14 +101,16 @@ impl Query {
             descending: text("sortOrder")?.map_or(Ok(false), descending)?,
             start: start(number("startIndex")?),
             count: number("count")?.map(count),
-            projection: Projection::of(names("attributes")?, names("excludedAttributes")?)?,
+            projection: Projection::of(names("attributes")?, names("excludedAttributes")?)?
+                .giving(dialect == Dialect::Wandb),
         })
     }
 }
 
 /// Which attributes an answer holds, as the address says.
 pub(super) fn projection(asked: &Asked) -> Result<Projection> {
-    Projection::parse(asked.parameter("attributes"), asked.parameter("excludedAttributes"))
+    let projection = Projection::parse(asked.parameter("attributes"), asked.parameter("excludedAttributes"))?;
+    Ok(projection.giving(asked.dialect == Dialect::Wandb))
 }
 
 /// Refuses a message that says it is another one. Saying nothing is taken.

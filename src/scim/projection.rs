@@ -2,7 +2,7 @@
 //! before a resource is put together, so that what nobody wants is never read.
 
 use super::path::Attr;
-use super::schema::{Kind, Returned};
+use super::schema::{Attribute, Kind, Returned};
 use crate::error::{Code, Error, Result};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,7 @@ const NAMES_MAX: usize = 100;
 pub struct Projection {
     only: Option<Vec<Attr>>,
     without: Vec<Attr>,
+    unasked: bool,
 }
 
 impl Projection {
@@ -39,7 +40,12 @@ impl Projection {
                 "'attributes' and 'excludedAttributes' exclude each other; give one of them.",
             ));
         }
-        Ok(Projection { only, without })
+        Ok(Projection { only, without, unasked: false })
+    }
+
+    /// The same, giving what is returned on request without being asked, where `unasked`.
+    pub fn giving(self, unasked: bool) -> Self {
+        Projection { unasked, ..self }
     }
 
     /// Whether anything was asked for or left out.
@@ -57,7 +63,7 @@ impl Projection {
 
     /// Takes from an answer what was not asked for. What is returned always stays.
     pub fn apply(&self, kind: &Kind, answer: &mut Value) {
-        if self.is_all() {
+        if self.is_all() && (self.unasked || !kind.has_parts_on_request()) {
             return;
         }
         let Value::Object(fields) = answer else { return };
@@ -95,10 +101,10 @@ impl Projection {
                 if asked.is_empty() {
                     return false;
                 }
-                if asked.iter().all(|a| a.sub.is_some()) {
-                    parts(value, |part| {
-                        asked.iter().any(|a| a.sub.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(part)))
-                    });
+                let named = |part: &str| asked.iter().any(|a| is_part(a, part));
+                match asked.iter().all(|a| a.sub.is_some()) {
+                    true => parts(value, named),
+                    false => parts(value, |part| named(part) || self.gives(found.attribute, part)),
                 }
                 true
             }
@@ -107,15 +113,20 @@ impl Projection {
                 if left.iter().any(|a| a.sub.is_none()) {
                     return false;
                 }
-                if !left.is_empty() {
-                    parts(value, |part| {
-                        !left.iter().any(|a| a.sub.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(part)))
-                    });
-                }
+                parts(value, |part| self.gives(found.attribute, part) && !left.iter().any(|a| is_part(a, part)));
                 true
             }
         }
     }
+
+    /// Whether a part is in answers to those who do not name it.
+    fn gives(&self, attribute: &Attribute, part: &str) -> bool {
+        self.unasked || attribute.part(part).is_none_or(|part| part.returned != Returned::Request)
+    }
+}
+
+fn is_part(attr: &Attr, part: &str) -> bool {
+    attr.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(part))
 }
 
 /// Keeps the named parts of a value or of each of its elements.
@@ -138,7 +149,7 @@ fn read(names: Vec<String>) -> Result<Vec<Attr>> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
-    use super::super::schema::{ENTERPRISE_URN, USER, USER_URN, WANDB_URN};
+    use super::super::schema::{ENTERPRISE_URN, GROUP, USER, USER_URN, WANDB_URN};
     use super::*;
     use serde_json::json;
 
@@ -191,6 +202,24 @@ mod tests {
         assert_eq!(left["id"], "1", "what is returned always stays");
         assert_eq!(left[WANDB_URN], json!({"modelsSeat": "full"}));
         assert!(without(ENTERPRISE_URN).get(ENTERPRISE_URN).is_none());
+    }
+
+    #[test]
+    fn what_is_returned_on_request_is_asked_for_by_name_unless_the_dialect_gives_it() {
+        let seen = |projection: Projection| {
+            let mut group = json!({"id": "1", "displayName": "t", "members": [{"value": "2", "display": "x"}]});
+            projection.apply(&GROUP, &mut group);
+            group["members"].clone()
+        };
+        let (bare, whole) = (json!([{"value": "2"}]), json!([{"value": "2", "display": "x"}]));
+        let p = |only| Projection::parse(only, None).unwrap();
+        assert_eq!(seen(p(None)), bare);
+        assert_eq!(seen(p(Some("members"))), bare);
+        assert_eq!(seen(p(Some("members,members.Display"))), whole);
+        assert_eq!(seen(p(Some("members.display"))), json!([{"display": "x"}]));
+        assert_eq!(seen(Projection::parse(None, Some("displayName")).unwrap()), bare);
+        assert_eq!(seen(p(None).giving(true)), whole);
+        assert_eq!(seen(p(Some("members")).giving(true)), whole);
     }
 
     #[test]

@@ -22,7 +22,8 @@ use serde_json::{Map, Value, json};
 /// Adds the endpoints.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/Roles/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body, asked.dialect)?, source).await)
+            .await
     })))
     .service(
         at("/Roles/{id}")

@@ -196,7 +196,7 @@ static GROUP_SCHEMA: Schema = Schema {
                 Attribute::text("value", "The person's id.").exact().immutable(),
                 Attribute::reference("$ref", &["User"], "Where the person is.").immutable(),
                 Attribute::text("type", "What the member is.").one_of(&["User"]).immutable(),
-                Attribute::text("display", "The person's name.").read_only(),
+                Attribute::text("display", "The person's name.").read_only().on_request(),
             ],
             "The people of the team.",
         )

@@ -95,10 +95,14 @@ pub(super) fn rfc(asked: &Asked, person: &Person) -> Value {
 
 /// The shape of the dialect, also where a projection took parts away.
 pub(super) fn shaped(dialect: Dialect, resource: Value) -> Value {
-    let mut out = match resource {
-        Value::Object(fields) if dialect == Dialect::Wandb => fields,
-        other => return other,
-    };
+    let Value::Object(mut out) = resource else { return resource };
+    if dialect == Dialect::Rfc {
+        if let Some(Value::Object(own)) = out.get_mut(WANDB_URN) {
+            // Nothing to tell is left out (RFC 7643 §2.5); filters have seen it, so that `daysActive eq 0` finds people.
+            own.retain(|_, value| !matches!(value, Value::Null) && *value != json!([]) && *value != json!(0));
+        }
+        return Value::Object(out);
+    }
     if let Some(Value::Object(own)) = out.remove(WANDB_URN) {
         out.extend(own);
     }

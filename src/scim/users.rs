@@ -26,7 +26,8 @@ const TEAMS_MAX: usize = 200;
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     // Before the pattern that would take it for an id.
     cfg.service(at("/Users/.search").route(web::post().to(async |app, request, body: web::Bytes| {
-        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body)?, source).await).await
+        serve(app, request, async move |asked| list::answer(&asked, Query::read(&body, asked.dialect)?, source).await)
+            .await
     })))
     .service(
         at("/Users/{id}")

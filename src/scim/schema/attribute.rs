@@ -53,6 +53,8 @@ pub enum Returned {
     Always,
     /// Unless left out.
     Default,
+    /// When it is named (in W&B's dialect, whose documents show it: unless left out).
+    Request,
 }
 
 /// Which values a text may have, where they are known.
@@ -154,6 +156,10 @@ impl Attribute {
         self.returned = Returned::Always;
         self
     }
+    pub(super) const fn on_request(mut self) -> Self {
+        self.returned = Returned::Request;
+        self
+    }
     pub(super) const fn one_of(mut self, words: &'static [&'static str]) -> Self {
         self.canonical = Canonical::Words(words);
         self
@@ -192,6 +198,12 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Whether, as an extension, it is on every resource of its kind: one of its attributes is required. Who makes a resource
+    /// without it gets what each attribute says of that.
+    pub fn is_on_all(&self) -> bool {
+        self.attributes.iter().any(|a| a.required)
+    }
+
     /// The attribute with this name, in any case.
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         named(self.attributes, name)
@@ -209,7 +221,7 @@ pub struct Kind {
     pub doc: &'static str,
     /// The main schema.
     pub schema: &'static Schema,
-    /// What it is extended by; none is required.
+    /// What it is extended by.
     pub extensions: &'static [&'static Schema],
 }
 
@@ -223,6 +235,11 @@ pub struct Found {
 }
 
 impl Kind {
+    /// Whether a part of an attribute is returned on request only.
+    pub fn has_parts_on_request(&self) -> bool {
+        self.schema.attributes.iter().flat_map(|a| a.sub).any(|part| part.returned == Returned::Request)
+    }
+
     /// The attribute of this name, in any case, below `urn` or bare. Bare names reach W&B's extension too, as its documents
     /// write them.
     pub fn find(&self, urn: Option<&str>, name: &str) -> Option<Found> {
