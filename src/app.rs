@@ -32,7 +32,7 @@ use crate::ops::uses::Uses;
 use crate::ops::what_if::{Preview, Scope};
 use crate::ops::{self, Acting, Asking, Caller, Cx, Env};
 use crate::policy::{Actor, Credential, Process, Subject};
-use crate::store::{Range, Read, Store, schema};
+use crate::store::{Range, Read, Snapshot, Store, schema};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -202,7 +202,8 @@ impl App {
     ) -> Result<T> {
         let env = self.env();
         self.store.read(|view| {
-            let (subject, owner) = ops::credentials::resolve_owner(view, presented, env.now)?;
+            let (subject, owner) = ops::credentials::resolve_owner(view, presented, env.now, ip)
+                .inspect_err(|_| self.note_stray(view, presented, ip))?;
             self.used_key(&subject, env.now, ip);
             let who = Caller { subject, origin: Origin::default() };
             let cx = Cx::known(view, &who, &env, owner);
@@ -228,7 +229,7 @@ impl App {
             .write(move |tx| {
                 let mut cx = Cx::new(tx, &who, &env);
                 let outcome = f(&mut cx);
-                *refusal.lock() = if outcome.is_err() { cx.take_refusal() } else { None };
+                *refusal.lock() = if outcome.is_err() { cx.take_refusal() } else { cx.take_ignored() };
                 *after.lock() = if outcome.is_err() { cx.aftermath.take() } else { None };
                 outcome
             })
@@ -351,9 +352,37 @@ impl App {
     /// Who presents this API key, from where.
     pub fn by_key(&self, presented: &str, ip: IpAddr) -> Result<Subject> {
         let now = self.clock.now();
-        let subject = self.store.read(|view| ops::credentials::resolve(view, presented, now))?;
+        let subject = self.store.read(|view| {
+            ops::credentials::resolve(view, presented, now, ip).inspect_err(|_| self.note_stray(view, presented, ip))
+        })?;
         self.used_key(&subject, now, ip);
         Ok(subject)
+    }
+
+    /// Notes in the audit log that a key came from where it must not come from, if that is why it was refused.
+    fn note_stray(&self, view: &Snapshot, presented: &str, ip: IpAddr) {
+        let now = self.clock.now();
+        let Ok(Some((key, owner))) = ops::credentials::stray(view, presented, now, ip) else { return };
+        let text = format!("The key is accepted from its own networks only, and {ip} is in none of them.");
+        self.note(Some(Event {
+            id: EventId::new(now, self.entropy()),
+            at: now,
+            org: owner.orgs.first().map_or(HOME, |m| m.org),
+            actor: Named::new("anonymous", "", ""),
+            credential: format!("key {}", key.id),
+            origin: Origin { ip: ip.to_string(), ..Origin::default() },
+            action: "api_key:use".to_owned(),
+            target: ops::user_named(&owner),
+            changes: vec![],
+            chain: vec![crate::model::audit::Reason { rule: "key_networks".to_owned(), text }],
+            outcome: Outcome::Failed,
+            count: 1,
+        }));
+    }
+
+    /// Whom a request for provisioning acts as; see [`ops::service_accounts::provisioner`].
+    pub fn provisioner(&self, subject: Subject) -> Result<Subject> {
+        self.store.read(|view| ops::service_accounts::provisioner(view, subject))
     }
 
     fn used_key(&self, subject: &Subject, now: Millis, ip: IpAddr) {

@@ -68,7 +68,7 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
         Request::ApiKeyCreate { user, name, expires_in, read_only } => {
             let expires_at = expires_in.map(|span| app.clock.now().saturating_add(span));
             let scope = if read_only { KeyScope::ReadOnly } else { KeyScope::Full };
-            let new = NewKey { name: name.unwrap_or_default(), expires_at, scope };
+            let new = NewKey { name: name.unwrap_or_default(), expires_at, scope, ..NewKey::default() };
             let fresh = FreshKey::draw(&app.random)?;
             let for_answer = fresh.clone();
             let key = app.act(&shell, move |cx| ops::credentials::issue(cx, &user, &new, &fresh)).await?;

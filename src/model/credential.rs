@@ -1,10 +1,12 @@
 //! API keys: exactly forty letters and digits, which old and new wandb clients accept alike. The first ten are public and
 //! find the row; of the whole only the SHA-256 is kept.
 
-use super::UserId;
+use super::{OrgId, ProjectId, TeamId, UserId};
 use crate::clock::Millis;
 use crate::crypto;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Length of a key (wandb SDKs before keys could be longer accept exactly this).
 pub const KEY_LEN: usize = 40;
@@ -22,6 +24,26 @@ pub enum KeyScope {
     ReadOnly,
     /// Provisioning: the key of a connection, which acts on people, teams and roles and on nothing else.
     Provisioning,
+    /// One place only.
+    Within {
+        /// Where.
+        place: KeyPlace,
+        /// Whether it only reads there.
+        #[serde(default)]
+        reads_only: bool,
+    },
+}
+
+/// Where a narrowed key counts. About its owner and the organization such a key still reads what every client asks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPlace {
+    /// One organization of its owner's.
+    Org(OrgId),
+    /// A team and its projects.
+    Team(TeamId),
+    /// A project.
+    Project(ProjectId),
 }
 
 impl KeyScope {
@@ -31,6 +53,22 @@ impl KeyScope {
             KeyScope::Full => "full",
             KeyScope::ReadOnly => "read-only",
             KeyScope::Provisioning => "provisioning",
+            KeyScope::Within { place: KeyPlace::Org(_), .. } => "organization",
+            KeyScope::Within { place: KeyPlace::Team(_), .. } => "team",
+            KeyScope::Within { place: KeyPlace::Project(_), .. } => "project",
+        }
+    }
+
+    /// Whether it only reads.
+    pub fn reads_only(self) -> bool {
+        matches!(self, KeyScope::ReadOnly | KeyScope::Within { reads_only: true, .. })
+    }
+
+    /// The one place it counts in.
+    pub fn place(self) -> Option<KeyPlace> {
+        match self {
+            KeyScope::Within { place, .. } => Some(place),
+            KeyScope::Full | KeyScope::ReadOnly | KeyScope::Provisioning => None,
         }
     }
 }
@@ -55,9 +93,17 @@ pub struct ApiKey {
     /// From when on it is refused.
     #[serde(default)]
     pub expires_at: Option<Millis>,
+    /// From where alone it is accepted; from everywhere when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<IpNet>,
 }
 
 impl ApiKey {
+    /// Whether it is accepted from `ip`.
+    pub fn fits_network(&self, ip: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&ip.to_canonical()))
+    }
+
     /// Whether `presented` (forty characters) is this key; constant time in its content.
     pub fn fits(&self, presented: &str) -> bool {
         crypto::digest_of_hex(&self.hash).is_some_and(|kept| crypto::same(&crypto::sha256(presented.as_bytes()), &kept))

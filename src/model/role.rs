@@ -385,6 +385,14 @@ impl Action {
         )
     }
 
+    /// Whether those who manage a service account hold it on that account.
+    pub fn is_for_services(self) -> bool {
+        matches!(
+            self,
+            Action::UserRead | Action::UserUpdate | Action::ApiKeyRead | Action::ApiKeyCreate | Action::ApiKeyDelete
+        )
+    }
+
     /// Whether a provisioning connection holds it: people, teams, members and roles, and nothing that gives a way in.
     pub fn is_for_provisioning(self) -> bool {
         matches!(

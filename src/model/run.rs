@@ -21,6 +21,9 @@ pub struct Run {
     /// The person a service account submitted it for.
     #[serde(default)]
     pub author: Option<UserId>,
+    /// Whom the service account named to submit it for, where that had no effect: nobody who could have been meant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unfit_author: String,
     /// When it was submitted.
     pub created_at: Millis,
     /// Since when it is deleted; a deleted run can be brought back.

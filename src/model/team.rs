@@ -20,6 +20,10 @@ pub struct Org {
     /// Whether only admins invite to teams, whatever a team's own switch says.
     #[serde(default)]
     pub admins_invite: bool,
+    /// Whether nobody gets another API key: machines and people come with tokens of the company's issuer instead. Keys that
+    /// are there stay until they are revoked.
+    #[serde(default)]
+    pub keys_closed: bool,
     /// Who gets the bills: one person, who gains no right by it.
     #[serde(default)]
     pub billing_admin: Option<UserId>,
@@ -28,7 +32,15 @@ pub struct Org {
 impl Org {
     /// An organization with every switch off.
     pub fn new(id: OrgId, name: String, created_at: Millis) -> Self {
-        Org { id, name, created_at, private_projects: false, admins_invite: false, billing_admin: None }
+        Org {
+            id,
+            name,
+            created_at,
+            private_projects: false,
+            admins_invite: false,
+            keys_closed: false,
+            billing_admin: None,
+        }
     }
 }
 

@@ -91,7 +91,7 @@ pub fn create(cx: &mut Acting, new: &NewConnection, fresh: &FreshKey) -> Result<
 fn issue(cx: &mut Acting, account: &User, fresh: &FreshKey) -> Result<String> {
     let org = cx.org()?;
     let grant = cx.allow(Action::ProvisioningUpdate, Resource::Org(org))?;
-    let new = NewKey { name: "provisioning".to_owned(), expires_at: None, scope: KeyScope::Provisioning };
+    let new = NewKey { name: "provisioning".to_owned(), scope: KeyScope::Provisioning, ..NewKey::default() };
     super::credentials::store(cx, grant, account, &new, fresh).map(|key| key.id)
 }
 

@@ -60,9 +60,11 @@ pub fn resources<V: Read>(cx: &Cx<V>, subject: &str, action: Action, kind: Kind,
     let org = if user.org_role(own).is_some() { Some(own) } else { user.orgs.first().map(|m| m.org) };
     let (Some(org), true) = (org, user.status == Status::Active) else { return Ok(Found::nothing()) };
     let everywhere = !user.is_service() && user.org_role(org).is_some_and(|role| action.org_roles().contains(&role));
+    // An account of the organization works in every team.
+    let all_teams = everywhere || user.is_org_service();
     let teams: BTreeSet<TeamId> = super::teams::of_user(cx.view(), user.id)?.into_iter().map(|m| m.team).collect();
     let within = |entity: Entity| match entity {
-        Entity::Team(team) => teams.contains(&team),
+        Entity::Team(team) => all_teams || teams.contains(&team),
         Entity::Person(owner) => owner == user.id,
     };
     let mut walks = vec![];
@@ -70,13 +72,9 @@ pub fn resources<V: Read>(cx: &Cx<V>, subject: &str, action: Action, kind: Kind,
         Kind::Organization => walks.push(Walk::Organization(org)),
         Kind::Team => {
             walks.push(Walk::Namespace(user.id));
-            if everywhere {
-                walks.push(Walk::TeamsOf(org))
-            } else {
-                walks.extend(teams.iter().copied().map(Walk::Team))
-            }
+            if all_teams { walks.push(Walk::TeamsOf(org)) } else { walks.extend(teams.iter().copied().map(Walk::Team)) }
         }
-        Kind::Project if everywhere => walks.push(Walk::Projects),
+        Kind::Project if all_teams => walks.push(Walk::Projects),
         Kind::Project => {
             walks.push(Walk::ProjectsOf(Entity::Person(user.id)));
             walks.extend(teams.iter().map(|team| Walk::ProjectsOf(Entity::Team(*team))));
@@ -128,7 +126,9 @@ pub fn resources<V: Read>(cx: &Cx<V>, subject: &str, action: Action, kind: Kind,
             Walk::ServicesOf(team) => each(view.list_by(&schema::SERVICES_OF_TEAM, range.under(&(team,)))?, |u| {
                 (u.id != user.id).then_some(Resource::User(u.id))
             }),
-            Walk::MembersOf(_) | Walk::InvitedTo(_) | Walk::AdminsOf(_) => Listed { items: vec![], next: None },
+            Walk::MembersOf(_) | Walk::InvitedTo(_) | Walk::AdminsOf(_) | Walk::MachinesOf(_) => {
+                Listed { items: vec![], next: None }
+            }
         })
     };
     walks.sort_unstable();
@@ -183,6 +183,7 @@ pub fn subjects<V: Read>(cx: &Cx<V>, action: Action, kind: Kind, id: &str, page:
         walks.extend(team.map(Walk::MembersOf));
         walks.extend(project.map(Walk::InvitedTo));
         walks.push(Walk::AdminsOf(org));
+        walks.extend(team.map(|_| Walk::MachinesOf(org)));
     }
     walks.sort_unstable();
     let get = |id: UserId| view.get(&schema::USERS, &id);
@@ -191,6 +192,7 @@ pub fn subjects<V: Read>(cx: &Cx<V>, action: Action, kind: Kind, id: &str, page:
             Walk::Everyone => each(view.list(&schema::USERS, range)?, Some),
             Walk::Account(id) => Listed { items: vec![get(id)?], next: None },
             Walk::AdminsOf(org) => each(view.list_by(&schema::ADMINS_OF_ORG, range.under(&(org,)))?, Some),
+            Walk::MachinesOf(org) => each(view.list_by(&schema::SERVICES_OF_ORG, range.under(&(org,)))?, Some),
             Walk::MembersOf(team) => {
                 let page = view.list(&schema::MEMBERSHIPS, range.under(&(team,)))?;
                 let users = page.items.iter().map(|m| get(m.user)).collect::<Result<_>>()?;
@@ -260,6 +262,7 @@ enum Walk {
     MembersOf(TeamId),
     InvitedTo(ProjectId),
     AdminsOf(OrgId),
+    MachinesOf(OrgId),
 }
 
 impl Walk {
@@ -281,6 +284,7 @@ impl Walk {
             Walk::MembersOf(id) => (13, id.0),
             Walk::InvitedTo(id) => (14, id.0),
             Walk::AdminsOf(id) => (15, id.0),
+            Walk::MachinesOf(id) => (16, id.0),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod factors;
 pub mod fuse;
+pub mod key_care;
 pub mod lookup;
 pub mod passwords;
 pub mod project_members;
@@ -105,6 +106,8 @@ pub struct Cx<'a, V> {
     /// The asker's row once it was read; forgotten whenever something is written.
     asker: OnceCell<Option<Arc<User>>>,
     refusal: RefCell<Option<Event>>,
+    /// What was ignored in a change that is done all the same.
+    ignored: RefCell<Option<Event>>,
     events: Cell<u32>,
     /// What is due once the transaction is dropped.
     pub(crate) aftermath: Option<Aftermath>,
@@ -137,6 +140,7 @@ impl<'a, V: Read> Cx<'a, V> {
             env,
             asker: OnceCell::new(),
             refusal: RefCell::new(None),
+            ignored: RefCell::new(None),
             events: Cell::new(0),
             aftermath: None,
         }
@@ -216,6 +220,7 @@ impl<'a, V: Read> Cx<'a, V> {
             members_may_create_teams: settings.members_may_create_teams(),
             personal_entities: !settings.personal_entities_disabled(),
             admin_team_access: !settings.admin_team_access_disabled(),
+            team_services: !settings.team_services_disabled(),
         }
     }
 
@@ -312,6 +317,11 @@ impl<'a, V: Read> Cx<'a, V> {
         })
     }
 
+    /// What was ignored, for the audit log.
+    pub(crate) fn take_ignored(&self) -> Option<Event> {
+        self.ignored.borrow_mut().take()
+    }
+
     /// The refusal noted last, for the audit log.
     pub(crate) fn take_refusal(&self) -> Option<Event> {
         self.refusal.borrow_mut().take()
@@ -331,6 +341,16 @@ impl Acting<'_> {
     pub(crate) fn refuse_by(&self, org: OrgId, action: Action, target: Named, rule: &str, text: &str) -> Result<()> {
         let chain = vec![Reason { rule: rule.to_owned(), text: text.to_owned() }];
         *self.refusal.borrow_mut() = Some(self.event(org, action.as_str(), target, vec![], chain, Outcome::Denied)?);
+        Ok(())
+    }
+
+    /// Notes for the audit log that something about `grant`'s resource was asked for and is ignored, with the rule. It is folded
+    /// as refusals are, and written when the change is done.
+    pub(crate) fn ignore_by(&self, grant: &Grant, rule: &str, text: String) -> Result<()> {
+        let chain = vec![Reason { rule: rule.to_owned(), text }];
+        let (facts, action) = (&grant.facts, grant.decision.action().as_str());
+        let event = self.event(facts.org, action, named(&facts.what), vec![], chain, Outcome::Denied)?;
+        *self.ignored.borrow_mut() = Some(event);
         Ok(())
     }
 

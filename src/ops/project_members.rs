@@ -78,6 +78,9 @@ pub fn set_role(cx: &mut Acting, entity: &str, project: &str, who: &str, typed: 
     let Entity::Team(team) = found.entity else {
         return Err(Error::invalid("A personal project has no members to give roles to."));
     };
+    if user.is_org_service() {
+        return Err(keeps_its_role());
+    }
     let membership = cx.view().get(&schema::MEMBERSHIPS, &(team, user.id))?.ok_or_else(|| absent("user", who))?;
     let wanted = match name::fold(typed).as_str() {
         "inherit" => membership.role,
@@ -114,7 +117,7 @@ fn check_role(view: &impl Read, found: &Project, user: &User, membership: &Membe
         )));
     }
     if user.is_service() {
-        return Err(Error::invalid("A service account keeps the role service."));
+        return Err(keeps_its_role());
     }
     if Held::load(view, membership.role)?.is_view_only() || super::roster::is_org_viewer(user, found.org) {
         return Err(Error::invalid(format!(
@@ -124,6 +127,10 @@ fn check_role(view: &impl Read, found: &Project, user: &User, membership: &Membe
         .hint("Change the team role first."));
     }
     Ok(())
+}
+
+fn keeps_its_role() -> Error {
+    Error::invalid("A service account keeps the role service.")
 }
 
 /// Stores what the project knows of somebody, or forgets them where nothing is left to know.
@@ -250,7 +257,15 @@ pub fn list<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Vec<Member>> {
         .into_iter()
         .map(|m| (m.user, m))
         .collect();
-    for membership in super::teams::rows(cx.view(), team)? {
+    let mut rows = super::teams::rows(cx.view(), team)?;
+    // Those of the organization work in every team.
+    rows.extend(super::service_accounts::rows(cx.view(), project.org)?.iter().map(|account| Membership {
+        team,
+        user: account.id,
+        role: TeamRole::Service,
+        since_at: account.created_at,
+    }));
+    for membership in rows {
         let apart = known.get(&membership.user);
         if project.visibility == Visibility::Restricted && !apart.is_some_and(|m| m.invited) {
             continue;

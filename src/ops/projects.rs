@@ -263,7 +263,11 @@ pub(super) fn rows(view: &impl Read, entity: Entity, range: Range) -> Result<Lis
 
 pub(super) fn in_team(view: &impl Read, project: &Project, user: UserId) -> Result<bool> {
     match project.entity {
-        Entity::Team(team) => Ok(view.get(&schema::MEMBERSHIPS, &(team, user))?.is_some()),
+        // Accounts of the organization work in every team without being listed there.
+        Entity::Team(team) => Ok(view.get(&schema::MEMBERSHIPS, &(team, user))?.is_some()
+            || view
+                .shared(&schema::USERS, &user)?
+                .is_some_and(|u| u.is_org_service() && u.org_role(project.org).is_some())),
         Entity::Person(owner) => Ok(owner == user),
     }
 }

@@ -5,7 +5,7 @@
 use super::{Cx, absent};
 use crate::error::Result;
 use crate::model::project::{Project, Visibility};
-use crate::model::role::Action;
+use crate::model::role::{Action, TeamRole};
 use crate::model::user::User;
 use crate::model::{Entity, UserId};
 use crate::policy::{Actor, Credential, Decision, Facts, Held, Resource, Step, Subject, What, decide};
@@ -28,7 +28,7 @@ pub struct Reacher {
     pub through: &'static str,
 }
 
-/// The members of the project's team and how each stands to it now, or if it had the visibility `as_if`. People outside
+/// The members of the project's team, with the machines of the organization that work in every team, and how each stands to it now, or if it had the visibility `as_if`. People outside
 /// the team are all alike; what the visibility opens to them says [`Visibility::meaning`].
 pub fn of_project<V: Read>(cx: &Cx<V>, project: &Project, as_if: Option<Visibility>) -> Result<Vec<Reacher>> {
     let _read = cx.allow(Action::ProjectRead, Resource::Project(project.id))?;
@@ -36,7 +36,11 @@ pub fn of_project<V: Read>(cx: &Cx<V>, project: &Project, as_if: Option<Visibili
     let users: Vec<(UserId, Option<Held>)> = match project.entity {
         Entity::Team(team) => {
             let rows = super::teams::rows(cx.view(), team)?;
-            rows.into_iter().map(|m| Ok((m.user, Some(Held::load(cx.view(), m.role)?)))).collect::<Result<_>>()?
+            let mut users: Vec<_> =
+                rows.into_iter().map(|m| Ok((m.user, Some(Held::load(cx.view(), m.role)?)))).collect::<Result<_>>()?;
+            let machines = super::service_accounts::rows(cx.view(), project.org)?;
+            users.extend(machines.into_iter().map(|account| (account.id, Some(Held::of(TeamRole::Service)))));
+            users
         }
         Entity::Person(owner) => vec![(owner, None)],
     };

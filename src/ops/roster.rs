@@ -62,7 +62,10 @@ pub(super) fn turn_over(cx: &mut Acting, grant: &Grant, team: TeamId) -> Result<
 pub(super) fn keep_a_team_admin(cx: &Acting, team: &Team, old: TeamRole) -> Result<()> {
     let left = cx.view().count(&schema::ADMINS_OF_TEAM, Range::all().under(&(team.id,)), 1)?;
     let org_admin = match cx.subject().user() {
-        Some(id) => cx.view().get(&schema::USERS, &id)?.is_some_and(|u| u.org_role(team.org) == Some(OrgRole::Admin)),
+        Some(id) => cx.view().get(&schema::USERS, &id)?.is_some_and(|u| {
+            // One of the organization may provision, as its admins do.
+            u.org_role(team.org) == Some(OrgRole::Admin) || u.is_org_service()
+        }),
         None => true,
     };
     if old == TeamRole::Admin && left == 0 && !org_admin {

@@ -2,14 +2,15 @@
 //! manages the team and work there; those of the organization by its admins, and they reach every team. What they may do
 //! decides the policy; that a team's accounts also stand in its list of members is kept here.
 
-use super::{Acting, changed, or_absent, teams, user_named};
+use super::{Acting, Cx, absent, changed, or_absent, teams, user_named};
 use crate::error::{Code, Error, Result};
+use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::name;
 use crate::model::role::{Action, OrgRole, TeamRole};
 use crate::model::team::{Membership, Team};
 use crate::model::user::{OrgMembership, Service, Status, User, UserKind};
 use crate::model::{Entity, OrgId, UserId};
-use crate::policy::{Held, Resource};
+use crate::policy::{Credential, Held, Resource, Subject};
 use crate::store::{Read, schema};
 use std::sync::Arc;
 
@@ -71,6 +72,82 @@ pub fn create_in_org(cx: &mut Acting, default_team: &str, new: &NewService) -> R
     ];
     cx.record_on(grant, user_named(&user), changes.into_iter().flatten().collect())?;
     Ok(user)
+}
+
+/// Gives a service account of the organization another default team.
+///
+/// # Errors
+/// [`Code::InvalidValue`] for a team that does not exist and for an account of a team, which keeps its own;
+/// [`Code::NotFound`], [`Code::Denied`].
+pub fn set_default_team(cx: &mut Acting, typed: &str, team: &str) -> Result<User> {
+    let mut user = must_exist(cx.view(), typed)?;
+    let grant = or_absent(cx.allow(Action::UserUpdate, Resource::User(user.id)), "service account", typed)?;
+    if !user.is_org_service() {
+        return Err(Error::invalid("The runs of a team's service account go to its team."));
+    }
+    let org = cx.org()?;
+    let team = default_team_of(cx, org, team)?;
+    let was = match user.default_team {
+        Some(id) => cx.view().get(&schema::TEAMS, &id)?.map(|t| t.name),
+        None => None,
+    };
+    if user.default_team == Some(team.id) {
+        return Ok(user);
+    }
+    user.default_team = Some(team.id);
+    user.touch(cx.now());
+    cx.put(&grant, &schema::USERS, &user)?;
+    cx.record(grant, changed("default team", was.as_deref(), Some(&team.name)).into_iter().collect())?;
+    Ok(user)
+}
+
+/// Renames a service account: what it is for, as people read it. Its username stays, since scripts and runs name it.
+pub fn rename(cx: &mut Acting, typed: &str, name: &str) -> Result<User> {
+    let user = must_exist(cx.view(), typed)?;
+    if name.trim().is_empty() {
+        // Asked first, so that nobody learns more than the rights say.
+        let _may = or_absent(cx.allow(Action::UserUpdate, Resource::User(user.id)), "service account", typed)?;
+        return Err(Error::invalid("A service account needs a description."));
+    }
+    let change = super::users::UserChange { name: Some(name.to_owned()), ..Default::default() };
+    super::users::update(cx, &user.username, &change)
+}
+
+/// Deletes a service account with its keys, at once; what it submitted stays.
+pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
+    let user = must_exist(cx.view(), typed)?;
+    match user.service_team() {
+        None => super::users::delete(cx, &user.username),
+        Some(team) => {
+            let team = cx.view().get(&schema::TEAMS, &team)?.ok_or_else(|| absent("service account", typed))?;
+            or_absent(teams::take_out(cx, &team.name, &user.username), "service account", typed)
+        }
+    }
+}
+
+/// The service accounts of the asker's organization itself, from the oldest to the newest, for those who may create them.
+pub fn of_org<V: Read>(cx: &Cx<V>) -> Result<Vec<User>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    rows(cx.view(), org)
+}
+
+/// Somebody who provisions as `subject`: an account of the organization whose key is not narrowed does, as the documents say,
+/// with what a connection may and nothing else. Everybody else stays who they are.
+pub fn provisioner(view: &impl Read, subject: Subject) -> Result<Subject> {
+    let (Some(id), Credential::Key(key, scope)) = (subject.user(), &subject.credential) else { return Ok(subject) };
+    let whole = matches!(scope, KeyScope::Full | KeyScope::Within { place: KeyPlace::Org(_), reads_only: false });
+    if whole && view.shared(&schema::USERS, &id)?.is_some_and(|user| user.is_org_service()) {
+        let credential = Credential::Key(key.clone(), KeyScope::Provisioning);
+        return Ok(Subject { credential, ..subject });
+    }
+    Ok(subject)
+}
+
+fn must_exist(view: &impl Read, typed: &str) -> Result<User> {
+    super::users::by_name(view, typed)?
+        .filter(|user| user.service().is_some())
+        .ok_or_else(|| absent("service account", typed))
 }
 
 /// The team of `org` that was typed as a default.

@@ -116,6 +116,14 @@ pub fn of<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<(Team, Held)>> {
 
 fn teams_of(view: &impl Read, id: UserId) -> Result<Vec<(Team, Held)>> {
     let mut out = vec![];
+    if let Some(account) = view.shared(&schema::USERS, &id)?.filter(|u| u.is_org_service()) {
+        // It works in all of them; a list for people and clients shows the first thousand.
+        for org in &account.orgs {
+            let all = view.list_by(&schema::TEAMS_OF_ORG, Range::all().under(&(org.org,)))?;
+            out.extend(all.items.into_iter().map(|team| (team, Held::of(TeamRole::Service))));
+        }
+        return Ok(out);
+    }
     for m in of_user(view, id)? {
         if let Some(team) = view.get(&schema::TEAMS, &m.team)? {
             out.push((team, Held::load(view, m.role)?));

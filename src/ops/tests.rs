@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used)]
 
 mod giving;
+mod keys;
+mod machines;
 mod proof;
 mod provision;
 mod sso;

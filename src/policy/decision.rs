@@ -21,6 +21,8 @@ pub enum Step {
     CredentialReadsOnly,
     /// The credential is a connection's, for provisioning and nothing else.
     CredentialProvisionsOnly,
+    /// The credential counts in one place only, and this is not in it.
+    CredentialElsewhere,
     /// The subject's status.
     Status(Status),
     /// The subject's organization role where the resource is.
@@ -37,8 +39,12 @@ pub enum Step {
     OnlyOneself,
     /// The action does not apply to a resource of this kind.
     WrongKind,
-    /// The account is a service account of a team the subject manages.
+    /// The account is a service account that the subject manages: one of a team of theirs, or any for an organization admin.
     ManagesService,
+    /// The organization lets nobody have another key.
+    KeysClosed,
+    /// The setting keeps teams from new service accounts.
+    TeamServicesOff,
     /// The subject's role in the team.
     Member(TeamRole),
     /// The subject is not in the team.
@@ -200,6 +206,9 @@ impl Decision {
             Step::Anonymous => "Sign in, or send an API key.",
             Step::CredentialReadsOnly => "Use a key with full scope.",
             Step::CredentialProvisionsOnly => "Use the key of a person or a service account.",
+            Step::CredentialElsewhere => "Use a key that counts there.",
+            Step::KeysClosed => "Sign in through the company, or use a token of the company's issuer.",
+            Step::TeamServicesOff => "Ask an organization admin for a service account of the organization.",
             Step::Status(_) => "Ask an organization admin to reactivate the account.",
             Step::OrgRoleLacks(_) => "Ask an organization admin.",
             Step::NotMember if facts.who.org_role() == Some(OrgRole::Admin) => {
@@ -231,7 +240,9 @@ impl Step {
         match self {
             Step::ProcessMay(_) | Step::ProcessMayNot(_) => "process",
             Step::Anonymous => "authentication",
-            Step::CredentialReadsOnly | Step::CredentialProvisionsOnly => "credential_scope",
+            Step::CredentialReadsOnly | Step::CredentialProvisionsOnly | Step::CredentialElsewhere => {
+                "credential_scope"
+            }
             Step::Status(_) => "status",
             Step::OrgRole(_) | Step::NotInOrg => "organization_membership",
             Step::Oneself | Step::OnlyOneself => "oneself",
@@ -252,7 +263,8 @@ impl Step {
             Step::OwnRun | Step::OwnRunsOnly => "own_run",
             Step::MembersInvite | Step::AdminsInvite => "inviting",
             Step::SeatLacks(..) => "seat",
-            Step::PersonalEntitiesOff | Step::AdminTeamAccessOff => "setting",
+            Step::PersonalEntitiesOff | Step::AdminTeamAccessOff | Step::TeamServicesOff => "setting",
+            Step::KeysClosed => "keys_closed",
             Step::CannotGive(_) => "giving",
         }
     }
@@ -271,6 +283,9 @@ impl Step {
             Step::Anonymous => format!("Nobody is signed in, and {action} needs somebody."),
             Step::CredentialReadsOnly => format!("The API key is read-only, and {action} changes something."),
             Step::CredentialProvisionsOnly => format!("The key is for provisioning, and {action} is not part of that."),
+            Step::CredentialElsewhere => format!("The API key counts in one place only, and {what} is not there."),
+            Step::KeysClosed => "The organization lets nobody have another API key.".to_owned(),
+            Step::TeamServicesOff => "A setting keeps teams from new service accounts.".to_owned(),
             Step::Status(status) => format!("{who} is {}.", status.as_str()),
             Step::OrgRole(role) => format!("{who} has the organization role {}.", role.as_str()),
             Step::NotInOrg => format!("{who} does not belong to the organization."),
@@ -281,7 +296,10 @@ impl Step {
                 format!("{what} is a service account; an admin of its team does {action} for it.")
             }
             Step::WrongKind => format!("{action} does not apply to {what}."),
-            Step::ManagesService => format!("{what} is a service account of a team that {who} manages."),
+            Step::ManagesService => format!("{what} is a service account that {who} manages."),
+            Step::Member(TeamRole::Service) => {
+                format!("{who} is a service account and works in team {} with the role service.", facts.what.entity())
+            }
             Step::Member(role) => {
                 format!("{who} is in team {} with the team role {}.", facts.what.entity(), facts.what.role_label(role))
             }

@@ -1,7 +1,7 @@
 //! What a decision is made on: a plain struct, and how it is gathered from one snapshot in a handful of point reads.
 //! The only file of the policy that touches the store, and it only reads.
 
-use super::{Actor, Credential, Process, Resource, Subject};
+use super::{Actor, Process, Resource, Subject};
 use crate::error::{Error, Result};
 use crate::model::credential::KeyScope;
 use crate::model::project::Visibility;
@@ -33,11 +33,18 @@ pub struct Switches {
     pub personal_entities: bool,
     /// Whether organization admins may add themselves to teams, and reach into teams they are not in.
     pub admin_team_access: bool,
+    /// Whether teams may get new service accounts.
+    pub team_services: bool,
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Switches { members_may_create_teams: false, personal_entities: true, admin_team_access: true }
+        Switches {
+            members_may_create_teams: false,
+            personal_entities: true,
+            admin_team_access: true,
+            team_services: true,
+        }
     }
 }
 
@@ -150,6 +157,8 @@ pub enum What {
         service_role: Option<Held>,
         /// Whether asker and resource share an organization.
         shares_org: bool,
+        /// Whether the organization lets nobody have another key.
+        keys_closed: bool,
     },
     /// A team.
     Team {
@@ -249,20 +258,22 @@ pub fn about(
     switches: Switches,
 ) -> Result<Facts> {
     let (org, what) = gather(view, asker, resource)?;
+    let scope = subject.credential.scope();
     let who = match (subject.actor, asker) {
         (Actor::Process(process), _) => Who::Process(process),
         (Actor::User(_), Some(user)) => Who::User {
             id: user.id,
             is_service: user.is_service(),
             status: user.status,
-            org_role: user.org_role(org),
+            // An account of the organization provisions as a connection does: with what admins hold, and with nothing else.
+            org_role: match user.org_role(org) {
+                Some(_) if scope == KeyScope::Provisioning && user.is_org_service() => Some(OrgRole::Admin),
+                role => role,
+            },
             models: user.membership(org).map_or(Seat::None, |m| m.models),
             weave: user.membership(org).map_or(Seat::None, |m| m.weave),
             username: user.username.clone(),
-            scope: match &subject.credential {
-                Credential::Key(_, scope) => *scope,
-                _ => KeyScope::Full,
-            },
+            scope,
         },
         (Actor::User(_) | Actor::Anonymous, _) => Who::Anonymous,
     };
@@ -270,10 +281,15 @@ pub fn about(
 }
 
 fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<(OrgId, What)> {
-    let role_in = |team: TeamId| -> Result<Option<Held>> {
+    let member_of = |team: TeamId| -> Result<Option<Held>> {
         let Some(asker) = asker else { return Ok(None) };
         let membership = view.shared(&schema::MEMBERSHIPS, &(team, asker.id))?;
         membership.map(|m| Held::load(view, m.role)).transpose()
+    };
+    let role_in = |team: TeamId, org: OrgId| match asker {
+        // It stands in no team's list of members and works in all of them.
+        Some(asker) if asker.is_org_service() => Ok(asker.org_role(org).map(|_| Held::of(TeamRole::Service))),
+        _ => member_of(team),
     };
     match resource {
         Resource::Org(id) => {
@@ -290,7 +306,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                     &other
                 }
             };
-            let service_role = user.service_team().map(role_in).transpose()?.flatten();
+            let service_role = user.service_team().map(member_of).transpose()?.flatten();
             let home = |u: &User| u.orgs.first().map(|m| m.org);
             let shared = asker.and_then(|a| user.orgs.iter().map(|m| m.org).find(|org| a.org_role(*org).is_some()));
             let org = shared.or_else(|| asker.and_then(home)).or_else(|| home(user)).ok_or_else(absent)?;
@@ -299,6 +315,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 is_service: user.is_service(),
                 service_role,
                 shares_org: shared.is_some(),
+                keys_closed: view.shared(&schema::ORGS, &org)?.is_some_and(|org| org.keys_closed),
                 username: user.username.clone(),
             };
             Ok((org, what))
@@ -311,7 +328,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 (false, true) => Inviting::Members,
                 (false, false) => Inviting::Roles,
             };
-            Ok((team.org, What::Team { id, name: team.name.clone(), role: role_in(id)?, inviting }))
+            Ok((team.org, What::Team { id, name: team.name.clone(), role: role_in(id, team.org)?, inviting }))
         }
         Resource::Entity(Entity::Person(owner)) => {
             let user = view.shared(&schema::USERS, &owner)?.ok_or_else(absent)?;
@@ -331,7 +348,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             let project = view.shared(&schema::PROJECTS, &id)?.ok_or_else(absent)?;
             let (entity_name, role) = match project.entity {
                 Entity::Team(team) => {
-                    (view.shared(&schema::TEAMS, &team)?.ok_or_else(absent)?.name.clone(), role_in(team)?)
+                    (view.shared(&schema::TEAMS, &team)?.ok_or_else(absent)?.name.clone(), role_in(team, project.org)?)
                 }
                 Entity::Person(owner) => {
                     let name = view.shared(&schema::USERS, &owner)?.ok_or_else(absent)?.username.clone();

@@ -80,6 +80,14 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// How far it reaches.
+    pub fn scope(&self) -> KeyScope {
+        match self {
+            Credential::Key(_, scope) => *scope,
+            Credential::None | Credential::Shell | Credential::Session(_) => KeyScope::Full,
+        }
+    }
+
     /// As it stands in events: `session 1a2b…`, `key Ab3…`, `shell`, or empty.
     pub fn label(&self) -> String {
         match self {

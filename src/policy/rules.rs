@@ -7,7 +7,7 @@
 use super::Process;
 use super::decision::{Chain, Decision, Step};
 use super::facts::{Facts, Held, Inside, Inviting, What, Who};
-use crate::model::credential::KeyScope;
+use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::project::Visibility;
 use crate::model::role::{Action, Level, OrgRole, Product, Seat, TeamRole};
 use crate::model::user::Status;
@@ -126,12 +126,11 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
             if *status != Status::Active {
                 return Refuse;
             }
-            if *scope == KeyScope::ReadOnly && action.writes() {
-                // A narrower credential must not show what the account itself would not be shown.
-                let mut rest = Chain::default();
-                let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
-                chain.push(Step::CredentialReadsOnly);
-                return if hidden { Hide } else { Refuse };
+            if scope.reads_only() && action.writes() {
+                return narrowed(facts, action, Step::CredentialReadsOnly, chain);
+            }
+            if scope.place().is_some_and(|place| !is_within(place, facts, action, *id)) {
+                return narrowed(facts, action, Step::CredentialElsewhere, chain);
             }
             let Some(org_role) = *org_role else {
                 chain.push(Step::NotInOrg);
@@ -140,10 +139,7 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
             chain.push(Step::OrgRole(org_role));
             let provisions = *scope == KeyScope::Provisioning;
             if provisions && !action.is_for_provisioning() {
-                let mut rest = Chain::default();
-                let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
-                chain.push(Step::CredentialProvisionsOnly);
-                return if hidden { Hide } else { Refuse };
+                return narrowed(facts, action, Step::CredentialProvisionsOnly, chain);
             }
             Known { id: *id, org_role, is_service: *is_service, provisions, models: *models, weave: *weave }
         }
@@ -159,6 +155,27 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
     }
 }
 
+/// A refusal by what a narrower credential is for. It must not show what the account itself would not be shown.
+fn narrowed(facts: &Facts, action: Action, step: Step, chain: &mut Chain) -> Verdict {
+    let mut rest = Chain::default();
+    let hidden = consult(&facts.with_full_scope(), action, &mut rest) == Hide;
+    chain.push(step);
+    if hidden { Hide } else { Refuse }
+}
+
+/// Whether a key that counts in `place` counts here. A client asks first who it is and where, so that much it reads anyway.
+fn is_within(place: KeyPlace, facts: &Facts, action: Action, me: UserId) -> bool {
+    match (place, &facts.what) {
+        (KeyPlace::Org(org), _) => facts.org == org,
+        (_, What::User { id, .. }) => *id == me && !action.writes(),
+        (_, What::Org { .. }) => matches!(action, Action::OrganizationRead | Action::RoleRead),
+        (KeyPlace::Team(team), What::Team { id, .. }) => *id == team,
+        (KeyPlace::Team(team), What::Project { entity, .. }) => *entity == Entity::Team(team),
+        (KeyPlace::Project(project), What::Project { id, .. }) => *id == project,
+        (KeyPlace::Team(_) | KeyPlace::Project(_), _) => false,
+    }
+}
+
 fn wrong_kind(chain: &mut Chain, verdict: Verdict) -> Verdict {
     chain.push(Step::WrongKind);
     verdict
@@ -166,6 +183,11 @@ fn wrong_kind(chain: &mut Chain, verdict: Verdict) -> Verdict {
 
 fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     if by_org_role(action, known, chain) {
+        if action == Action::ServiceCreate && !facts.switches.admin_team_access {
+            // Such an account reaches every team, and its key would be a way into them.
+            chain.push(Step::AdminTeamAccessOff);
+            return Refuse;
+        }
         return Allow;
     }
     if action == Action::TeamCreate
@@ -181,6 +203,16 @@ fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Ver
 }
 
 fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
+    let verdict = on_account(facts, action, known, chain);
+    if verdict == Allow && action == Action::ApiKeyCreate && matches!(facts.what, What::User { keys_closed: true, .. })
+    {
+        chain.push(Step::KeysClosed);
+        return Refuse;
+    }
+    verdict
+}
+
+fn on_account(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     let What::User { id, is_service, service_role, shares_org, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
@@ -201,8 +233,7 @@ fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Ve
         chain.push(Step::NotInOrg);
         return Hide;
     }
-    let keys = matches!(action, Action::ApiKeyRead | Action::ApiKeyCreate | Action::ApiKeyDelete | Action::UserRead);
-    if *is_service && keys {
+    if *is_service && action.is_for_services() {
         let in_team = service_role.as_ref().is_some_and(Held::manages_services) && known.org_role != OrgRole::Viewer;
         let into_team = action == Action::ApiKeyCreate && !facts.switches.admin_team_access;
         if in_team || (known.is_org_admin() && !into_team) {
@@ -248,6 +279,15 @@ fn by_org_role_on_team(
 }
 
 fn on_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
+    let verdict = in_team(facts, action, known, chain);
+    if verdict == Allow && action == Action::TeamCreateService && !facts.switches.team_services {
+        chain.push(Step::TeamServicesOff);
+        return Refuse;
+    }
+    verdict
+}
+
+fn in_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
     let What::Team { role, inviting, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::model::TeamId;
-use crate::model::credential::KeyScope;
+use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::project::Visibility;
 use crate::model::role::{Action, Level, OrgRole, Seat, TeamRole};
 use crate::model::user::Status;
@@ -188,6 +188,7 @@ fn grid() -> String {
                     is_service,
                     service_role,
                     shares_org: who.org_role().is_some(),
+                    keys_closed: false,
                 };
                 let is_service = matches!(who, Who::User { is_service: true, .. });
                 let what = match resource {
@@ -272,19 +273,33 @@ fn seat() -> impl Strategy<Value = Seat> {
 }
 
 fn switches() -> impl Strategy<Value = Switches> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(members_may_create_teams, personal_entities, admin_team_access)| Switches {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(members_may_create_teams, personal_entities, admin_team_access, team_services)| Switches {
             members_may_create_teams,
             personal_entities,
             admin_team_access,
+            team_services,
         },
     )
 }
 
 fn any_who() -> impl Strategy<Value = Who> {
     let status = prop_oneof![3 => Just(Status::Active), 1 => Just(Status::Deactivated), 1 => Just(Status::Deleted)];
-    let scope =
-        prop_oneof![3 => Just(KeyScope::Full), 1 => Just(KeyScope::ReadOnly), 1 => Just(KeyScope::Provisioning)];
+    let place = prop_oneof![
+        Just(KeyPlace::Org(OrgId(1))),
+        Just(KeyPlace::Org(OrgId(2))),
+        Just(KeyPlace::Team(ACME)),
+        Just(KeyPlace::Team(TeamId(11))),
+        Just(KeyPlace::Project(ProjectId(1))),
+        Just(KeyPlace::Project(ProjectId(2))),
+    ];
+    let within = (place, any::<bool>()).prop_map(|(place, reads_only)| KeyScope::Within { place, reads_only });
+    let scope = prop_oneof![
+        3 => Just(KeyScope::Full),
+        1 => Just(KeyScope::ReadOnly),
+        1 => Just(KeyScope::Provisioning),
+        2 => within,
+    ];
     prop_oneof![
         8 => (status, any::<bool>(), org_role(), scope, prop_oneof![Just(ANA), Just(BEN)], seat(), seat()).prop_map(
             |(status, is_service, org_role, scope, id, models, weave)| Who::User {
@@ -327,8 +342,8 @@ fn any_what() -> impl Strategy<Value = What> {
     let id = || prop_oneof![Just(ANA), Just(BEN)];
     prop_oneof![
         1 => Just(What::Org { id: OrgId(1), name: "o".into() }),
-        1 => (id(), any::<bool>(), team_role(), any::<bool>()).prop_map(|(id, is_service, role, shares_org)| {
-            What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org }
+        1 => (id(), any::<bool>(), team_role(), any::<bool>(), any::<bool>()).prop_map(|(id, is_service, role, shares_org, keys_closed)| {
+            What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org, keys_closed }
         }),
         1 => (team_role(), inviting()).prop_map(|(role, inviting)| {
             What::Team { id: ACME, name: "t".into(), role: held(role), inviting }
@@ -391,6 +406,19 @@ fn reference(facts: &Facts, action: Action) -> bool {
         KeyScope::Full => true,
         KeyScope::ReadOnly => !action.writes(),
         KeyScope::Provisioning => action.is_for_provisioning(),
+        KeyScope::Within { place, reads_only } => {
+            let here = match (place, &facts.what) {
+                (KeyPlace::Org(org), _) => *org == facts.org,
+                (KeyPlace::Team(team), What::Team { id, .. }) => team == id,
+                (KeyPlace::Team(team), What::Project { entity, .. }) => Entity::Team(*team) == *entity,
+                (KeyPlace::Project(project), What::Project { id, .. }) => project == id,
+                // Whoever presents it may always be told who they are and where.
+                (_, What::User { id, .. }) => id == me && !action.writes(),
+                (_, What::Org { .. }) => ["organization:read", "role:read"].contains(&action.as_str()),
+                _ => false,
+            };
+            here && !(*reads_only && action.writes())
+        }
     };
     let alive = *status == Status::Active && fits;
     let capped = is_viewer && action.writes();
@@ -421,12 +449,14 @@ fn reference(facts: &Facts, action: Action) -> bool {
     let fits = match (&facts.what, action.level()) {
         (What::Org { .. }, Level::Org) => {
             let setting = action == Action::TeamCreate && facts.switches.members_may_create_teams;
-            by_org || (setting && *org_role == Some(OrgRole::Member) && !is_service)
+            let into_teams = action == Action::ServiceCreate && !facts.switches.admin_team_access;
+            (by_org && !into_teams) || (setting && *org_role == Some(OrgRole::Member) && !is_service)
         }
+        (What::User { keys_closed: true, .. }, Level::User) if action == Action::ApiKeyCreate => false,
         (What::User { id, is_service: machine, service_role, shares_org, .. }, Level::User) => {
             let own = id == me && action.is_for_oneself();
-            let keys =
-                matches!(action, Action::ApiKeyRead | Action::ApiKeyCreate | Action::ApiKeyDelete | Action::UserRead);
+            let keys = ["api_key:read", "user:create_api_key", "user:delete_api_key", "user:read", "user:update"]
+                .contains(&action.as_str());
             let everything = |role: &Held| {
                 has(role, Action::TeamCreateService)
                     && Action::ALL.iter().all(|a| !a.team_roles().contains(&TeamRole::Service) || has(role, *a))
@@ -439,11 +469,14 @@ fn reference(facts: &Facts, action: Action) -> bool {
                 !(*is_service && action.writes())
             } else if !shares_org {
                 false
-            } else if *machine && keys {
+            } else if *machine && keys && !(by_org && action.is_for_provisioning()) {
                 manages || from_above
             } else {
                 by_org
             }
+        }
+        (What::Team { .. }, Level::Entity) if action == Action::TeamCreateService && !facts.switches.team_services => {
+            false
         }
         (What::Team { role, inviting, .. }, Level::Entity) => {
             let closed = action == Action::TeamInviteUser && *inviting == Inviting::Admins;

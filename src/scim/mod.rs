@@ -106,7 +106,8 @@ struct Asked {
 
 impl Asked {
     fn of(app: &web::Data<App>, request: &HttpRequest, dialect: Dialect) -> Result<(Asked, OrgId)> {
-        let who = auth::by_key(app, request)?;
+        let mut who = auth::by_key(app, request)?;
+        who.subject = app.provisioner(who.subject)?;
         let (org, speech) =
             app.ask(&who, |cx| Ok((provision::enter(cx)?, connections::asking(cx)?.map(|c| c.speech))))?;
         let dialect = match speech {

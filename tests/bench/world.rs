@@ -228,6 +228,7 @@ pub fn give_key(store: &Store, user: UserId, secret: &str) {
         scope: KeyScope::Full,
         created_at: AT,
         expires_at: None,
+        networks: vec![],
     };
     write(store, move |tx| tx.put(&schema::API_KEYS, &key));
 }

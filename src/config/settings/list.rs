@@ -34,6 +34,8 @@ pub const FUSE_WINDOW: &str = "provisioning.fuse_window";
 pub const PERSONAL_ENTITIES_DISABLED: &str = "personal_entities.disabled";
 /// `teams.admin_access_disabled`.
 pub const ADMIN_TEAM_ACCESS_DISABLED: &str = "teams.admin_access_disabled";
+/// `teams.service_accounts_disabled`.
+pub const TEAM_SERVICES_DISABLED: &str = "teams.service_accounts_disabled";
 /// `scim.delete_mode`.
 pub const SCIM_DELETE_MODE: &str = "scim.delete_mode";
 
@@ -74,6 +76,15 @@ pub(super) const GENERAL: &[Setting] = &[
         secret: false,
         doc: "Whether organization admins are kept out of teams: they cannot add themselves, make service accounts or keys there, or change the visibility of projects in teams they are not in.",
         caution: "A team whose last admin leaves can then be repaired only by adding somebody else to it.",
+    },
+    Setting {
+        key: TEAM_SERVICES_DISABLED,
+        env: &["GORILLA_DISABLE_TEAM_SERVICE_ACCOUNT_CREATION"],
+        kind: Kind::Bool,
+        default: "false",
+        secret: false,
+        doc: "Whether teams get no new service accounts; those that are there stay, and organization admins may still create accounts of the organization.",
+        caution: "",
     },
     Setting {
         key: SCIM_DELETE_MODE,

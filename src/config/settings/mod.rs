@@ -127,6 +127,7 @@ pub struct Settings {
     members_may_create_teams: bool,
     personal_entities_disabled: bool,
     admin_team_access_disabled: bool,
+    team_services_disabled: bool,
     scim_delete_deactivates: bool,
     runs: RunLimits,
     fuse: FuseBounds,
@@ -215,6 +216,7 @@ impl Settings {
             members_may_create_teams: found.flag(MEMBERS_MAY_CREATE_TEAMS)?,
             personal_entities_disabled: found.flag(PERSONAL_ENTITIES_DISABLED)?,
             admin_team_access_disabled: found.flag(ADMIN_TEAM_ACCESS_DISABLED)?,
+            team_services_disabled: found.flag(TEAM_SERVICES_DISABLED)?,
             scim_delete_deactivates: found.word(SCIM_DELETE_MODE)? == "deactivate",
             runs,
             fuse,
@@ -243,6 +245,11 @@ impl Settings {
     /// Whether organization admins are kept out of teams they are not in.
     pub fn admin_team_access_disabled(&self) -> bool {
         self.admin_team_access_disabled
+    }
+
+    /// Whether teams get no new service accounts.
+    pub fn team_services_disabled(&self) -> bool {
+        self.team_services_disabled
     }
 
     /// Whether DELETE of a user by SCIM deactivates only.

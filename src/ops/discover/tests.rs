@@ -65,11 +65,17 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
         tx.next_id(schema::ENTITY_IDS)?;
         let team = TeamId(USERS + 1 + n % TEAMS);
         let service = *service && n > 1;
+        // Of the organization: in no team's list, and at work in every one.
+        let wide = n % 2 == 0;
         tx.put(
             &schema::USERS,
             &User {
                 id: UserId(n),
-                kind: if service { UserKind::Service(Service::of_team(team)) } else { UserKind::Person },
+                kind: match service {
+                    true if wide => UserKind::Service(Service::default()),
+                    true => UserKind::Service(Service::of_team(team)),
+                    false => UserKind::Person,
+                },
                 username: format!("user{n}"),
                 name: String::new(),
                 emails: vec![],
@@ -84,7 +90,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                 version: 1,
             },
         )?;
-        if service {
+        if service && !wide {
             let membership = Membership { team, user: UserId(n), role: TeamRole::Service, since_at: 1 };
             tx.put(&schema::MEMBERSHIPS, &membership)?;
         }

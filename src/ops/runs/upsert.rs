@@ -3,14 +3,14 @@
 
 use super::{Seen, charge, lines, must_exist, named, over, progress, seen, unnamed};
 use crate::error::{Code, Error, Result};
-use crate::model::audit::{Named, Outcome, Reason};
+use crate::model::audit::Named;
 use crate::model::project::Project;
 use crate::model::role::Action;
 use crate::model::run::{Progress, Run, RunState, Text, check_run_name};
 use crate::model::user::Status;
 use crate::model::{Entity, RunId, UserId, name};
 use crate::ops::projects::{self, NewProject};
-use crate::ops::{Acting, Cx, Grant, absent, changed, named as named_of, or_absent};
+use crate::ops::{Acting, Cx, Grant, absent, changed, or_absent};
 use crate::policy::Resource;
 use crate::store::{Read, schema};
 
@@ -101,13 +101,14 @@ pub fn upsert(cx: &mut Acting, asked: &Upsert) -> Result<(Seen, bool)> {
     }
     let grant = or_absent(cx.allow(Action::RunCreate, Resource::Project(project.id)), "project", &typed)?;
     let creator = cx.subject().user().ok_or_else(|| Error::invalid("A run needs an account that submits it."))?;
-    let author = author(cx, &grant, &project, &asked.claimed)?;
+    let (author, unfit_author) = author(cx, &grant, &project, &asked.claimed)?;
     let mut run = Run {
         id: RunId(cx.tx().next_id(schema::RUN_IDS)?),
         project: project.id,
         name: name.to_owned(),
         creator,
         author,
+        unfit_author,
         created_at: cx.now(),
         deleted_at: None,
         display_name: String::new(),
@@ -269,13 +270,14 @@ pub(super) fn check_text<V: Read>(cx: &Cx<V>, what: &str, text: &str) -> Result<
 }
 
 /// The person a service account submits for: an active member of the project's team. Anybody else has no effect; the audit
-/// log says so.
-fn author(cx: &mut Acting, grant: &Grant, project: &Project, claimed: &Claimed) -> Result<Option<UserId>> {
+/// log says so, and the run, which keeps whom the account named.
+fn author(cx: &mut Acting, grant: &Grant, project: &Project, claimed: &Claimed) -> Result<(Option<UserId>, String)> {
     let stated = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-    let Some(typed) = stated(&claimed.username).or_else(|| stated(&claimed.email)) else { return Ok(None) };
+    let none = (None, String::new());
+    let Some(typed) = stated(&claimed.username).or_else(|| stated(&claimed.email)) else { return Ok(none) };
     if !cx.asker()?.is_some_and(|asker| asker.is_service()) {
         // People speak for themselves, whatever their client sends.
-        return Ok(None);
+        return Ok(none);
     }
     let person = crate::ops::users::by_name(cx.view(), &typed)?;
     if let (Some(person), Entity::Team(team)) = (&person, project.entity)
@@ -283,15 +285,12 @@ fn author(cx: &mut Acting, grant: &Grant, project: &Project, claimed: &Claimed) 
         && !person.is_service()
         && cx.view().get(&schema::MEMBERSHIPS, &(team, person.id))?.is_some()
     {
-        return Ok(Some(person.id));
+        return Ok((Some(person.id), String::new()));
     }
     let typed: String = typed.chars().filter(|c| !c.is_control()).take(60).collect();
     let text = format!("'{typed}' is no active member of the team, so the run counts as the service account's own.");
-    let target = named_of(&grant.facts.what);
-    let reason = Reason { rule: "attribution".to_owned(), text };
-    let event = cx.event(project.org, "run:create", target, vec![], vec![reason], Outcome::Denied)?;
-    cx.write_event(&event)?;
-    Ok(None)
+    cx.ignore_by(grant, "attribution", text)?;
+    Ok((None, typed))
 }
 
 /// What an absent run looks like to whoever typed this.

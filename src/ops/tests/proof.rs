@@ -33,8 +33,9 @@ struct Person {
     org_role: OrgRole,
     models: Seat,
     weave: Seat,
-    /// Whether it is the service account of team 0.
+    /// Whether it is a service account: of team 0, or of the organization.
     service: bool,
+    wide: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +133,10 @@ impl Picture {
     }
 
     fn role_in(&self, team: usize, who: usize) -> Option<R> {
+        if self.people[who].wide {
+            // "Reads and writes every project of every team except restricted ones."
+            return Some(R::Member);
+        }
         self.members[team].get(&who).copied()
     }
 
@@ -294,7 +299,11 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         let membership = OrgMembership { org: HOME, role: person.org_role, models: person.models, weave: person.weave };
         let row = User {
             id: user_id(n),
-            kind: if person.service { UserKind::Service(Service::of_team(team_id(0))) } else { UserKind::Person },
+            kind: match (person.service, person.wide) {
+                (true, true) => UserKind::Service(Service::default()),
+                (true, false) => UserKind::Service(Service::of_team(team_id(0))),
+                (false, _) => UserKind::Person,
+            },
             username: format!("user{n}"),
             name: String::new(),
             emails: vec![],
@@ -308,7 +317,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         tx.put(&schema::USERS, &row)?;
     }
     for (team, members) in picture.members.iter().enumerate() {
-        for (user, role) in members {
+        for (user, role) in members.iter().filter(|(user, _)| !picture.people[**user].wide) {
             let role = if picture.people[*user].service { TeamRole::Service } else { team_role(*role) };
             tx.put(&schema::MEMBERSHIPS, &Membership { team: team_id(team), user: user_id(*user), role, since_at: 1 })?;
         }
@@ -370,6 +379,7 @@ fn person() -> impl Strategy<Value = Person> {
         models,
         weave,
         service: false,
+        wide: false,
     })
 }
 
@@ -402,13 +412,22 @@ fn picture() -> impl Strategy<Value = Picture> {
         prop::collection::vec(place(), PROJECTS),
         (0..PROJECTS, 0..PEOPLE, prop::option::of(0..PEOPLE - 1)),
         prop::collection::vec(custom, ROLES),
-        any::<bool>(),
-        any::<bool>(),
+        (any::<bool>(), any::<bool>(), any::<bool>()),
     )
         .prop_map(
-            |(mut people, mut members, members_invite, admins_invite, places, run, custom, personal, kept_out)| {
-                // The last one is the service account of team 0, in it with the permissions of a member.
-                people[PEOPLE - 1] = Person { service: true, org_role: OrgRole::Member, ..people[PEOPLE - 1].clone() };
+            |(
+                mut people,
+                mut members,
+                members_invite,
+                admins_invite,
+                places,
+                run,
+                custom,
+                (personal, kept_out, wide),
+            )| {
+                // The last one is a service account, of the organization or of team 0, with the permissions of a member.
+                let last = people[PEOPLE - 1].clone();
+                people[PEOPLE - 1] = Person { service: true, wide, org_role: OrgRole::Member, ..last };
                 members[0].insert(PEOPLE - 1, R::Member);
                 Picture {
                     people,

@@ -1,0 +1,168 @@
+//! How keys are narrowed and kept tidy: places and networks as people type them, what fits which account, and the keys that
+//! nobody uses any more.
+
+use super::credentials::{ListedKey, NewKey};
+use super::{Acting, Cx, changed};
+use crate::clock::{DAY, Millis};
+use crate::error::{Error, Result};
+use crate::model::OrgId;
+use crate::model::credential::{KeyPlace, KeyScope};
+use crate::model::role::Action;
+use crate::model::user::{User, UserKind};
+use crate::policy::Resource;
+use crate::store::{Listed, Range, Read, schema};
+use ipnet::IpNet;
+
+/// How long a key lies unused before the report names it.
+pub const UNUSED: Millis = 90 * DAY;
+/// The most networks of one key.
+const NETWORKS_MAX: usize = 20;
+
+/// A scope as somebody asks for it: `reach` is nothing, `organization` or `provisioning`, `place` nothing, a team, or
+/// `team/project`. Nothing at all is everywhere.
+///
+/// # Errors
+/// [`crate::error::Code::NotFound`] for a place that the asker may not see.
+pub fn scope<V: Read>(cx: &Cx<V>, reach: &str, place: &str, reads_only: bool) -> Result<KeyScope> {
+    let place = match (reach, place.trim().trim_matches('/')) {
+        ("", "") => return Ok(if reads_only { KeyScope::ReadOnly } else { KeyScope::Full }),
+        ("provisioning", "") if reads_only => {
+            return Err(Error::invalid("A key for provisioning cannot be one that only reads."));
+        }
+        ("provisioning", "") => return Ok(KeyScope::Provisioning),
+        ("organization", "") => KeyPlace::Org(cx.org()?),
+        ("", typed) => match typed.split_once('/') {
+            Some((entity, project)) => KeyPlace::Project(super::projects::get(cx, entity, project)?.id),
+            None => KeyPlace::Team(super::teams::get(cx, typed)?.id),
+        },
+        _ => {
+            return Err(Error::invalid(
+                "A key counts everywhere, in the organization, for provisioning, or in one place.",
+            )
+            .hint("Choose one of them, and name a team or a team/project only for a place."));
+        }
+    };
+    Ok(KeyScope::Within { place, reads_only })
+}
+
+/// A scope in a few words.
+pub fn scope_text(view: &impl Read, scope: KeyScope) -> Result<String> {
+    let place = match scope.place() {
+        None => return Ok(scope.as_str().to_owned()),
+        Some(KeyPlace::Org(_)) => "the organization".to_owned(),
+        Some(KeyPlace::Team(id)) => match view.get(&schema::TEAMS, &id)? {
+            Some(team) => format!("team {}", team.name),
+            None => "a team that is gone".to_owned(),
+        },
+        Some(KeyPlace::Project(id)) => match view.get(&schema::PROJECTS, &id)? {
+            Some(project) => {
+                format!("project {}/{}", super::projects::entity_name(view, project.entity)?, project.name)
+            }
+            None => "a project that is gone".to_owned(),
+        },
+    };
+    Ok(if scope.reads_only() { format!("{place}, read-only") } else { place })
+}
+
+/// Networks and addresses as people type them, divided by blanks, commas or lines; an address alone is a network of one.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidValue`].
+pub fn networks(typed: &str) -> Result<Vec<IpNet>> {
+    let mut out: Vec<IpNet> = vec![];
+    for word in typed.split([' ', ',', ';', '\n', '\r', '\t']).filter(|w| !w.is_empty()) {
+        let shown: String = word.chars().filter(|c| !c.is_control()).take(50).collect();
+        let network = word.parse().or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(|_| {
+            Error::invalid(format!("'{shown}' is no network.")).hint("Networks look like 10.2.0.0/16 or 2001:db8::/32.")
+        })?;
+        let network = IpNet::trunc(&network);
+        if !out.contains(&network) {
+            out.push(network);
+        }
+    }
+    if out.len() > NETWORKS_MAX {
+        return Err(Error::invalid(format!("A key has at most {NETWORKS_MAX} networks.")));
+    }
+    Ok(out)
+}
+
+/// Networks as [`networks`] reads them.
+pub fn networks_text(networks: &[IpNet]) -> String {
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses a key that its account could not have.
+pub(super) fn check(view: &impl Read, user: &User, new: &NewKey) -> Result<()> {
+    if user.service().is_some_and(|s| s.subject.is_some()) {
+        return Err(Error::invalid(format!(
+            "{} acts by tokens of the company's issuer and has no API keys.",
+            user.username
+        )));
+    }
+    let provisions = user.kind == UserKind::Connection || user.is_org_service();
+    if new.scope == KeyScope::Provisioning && !provisions {
+        return Err(Error::invalid("Keys for provisioning belong to service accounts of the organization."));
+    }
+    let of = |org: Option<OrgId>| org.is_some_and(|org| user.org_role(org).is_some());
+    let exists = match new.scope.place() {
+        None => true,
+        Some(KeyPlace::Org(org)) => of(Some(org)),
+        Some(KeyPlace::Team(id)) => of(view.get(&schema::TEAMS, &id)?.map(|t| t.org)),
+        Some(KeyPlace::Project(id)) => of(view.get(&schema::PROJECTS, &id)?.map(|p| p.org)),
+    };
+    if !exists {
+        return Err(Error::invalid("A key counts in a place of its owner's organization."));
+    }
+    if new.networks.len() > NETWORKS_MAX {
+        return Err(Error::invalid(format!("A key has at most {NETWORKS_MAX} networks.")));
+    }
+    Ok(())
+}
+
+/// A key that nobody uses, and whose it is.
+#[derive(Clone, Debug)]
+pub struct UnusedKey {
+    /// The key with its last use.
+    pub listed: ListedKey,
+    /// Its owner.
+    pub owner: User,
+}
+
+/// Keys that still work and lie unused for [`UNUSED`]: since they were used last, or made where they never were. One stretch of
+/// the walk over all keys; go on by the cursor, also where a stretch found none.
+pub fn unused<V: Read>(cx: &Cx<V>, range: Range) -> Result<Listed<UnusedKey>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    let page = cx.view().list(&schema::API_KEYS, range)?;
+    let mut items = vec![];
+    for key in page.items {
+        let last = cx.view().get(&schema::KEY_USES, &key.id)?;
+        let since = last.as_ref().map_or(key.created_at, |used| used.at);
+        if cx.now() - since < UNUSED || key.is_expired(cx.now()) {
+            continue;
+        }
+        let Some(owner) = cx.view().get(&schema::USERS, &key.owner)? else { continue };
+        if cx.can(Action::ApiKeyRead, Resource::User(owner.id))? {
+            items.push(UnusedKey { listed: ListedKey { key, last }, owner });
+        }
+    }
+    Ok(Listed { items, next: page.next })
+}
+
+/// Lets nobody in the organization have another key, or lets them again. Keys that are there stay.
+pub fn close(cx: &mut Acting, closed: bool) -> Result<()> {
+    let org = cx.org()?;
+    let grant = cx.allow(Action::OrganizationUpdate, Resource::Org(org))?;
+    let mut org = cx.view().get(&schema::ORGS, &org)?.ok_or_else(|| Error::internal("the organization is gone"))?;
+    let change = changed("new API keys", Some(word(org.keys_closed)), Some(word(closed)));
+    if change.is_none() {
+        return Ok(());
+    }
+    org.keys_closed = closed;
+    cx.put(&grant, &schema::ORGS, &org)?;
+    cx.record(grant, change.into_iter().collect())
+}
+
+fn word(closed: bool) -> &'static str {
+    if closed { "closed" } else { "open" }
+}
