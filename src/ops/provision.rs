@@ -183,11 +183,12 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewPerson) -> Result<Perso
     person(cx, user.id)
 }
 
-/// Makes a service account of a team. Its keys are made by whoever manages the team.
+/// Makes a service account of a team, or of the organization with the team as its default. Its keys are made by whoever
+/// manages it.
 ///
 /// # Errors
 /// As [`create`].
-pub fn create_service(cx: &mut Acting, user_name: &str, team: &str) -> Result<Person> {
+pub fn create_service(cx: &mut Acting, user_name: &str, team: &str, of_org: bool) -> Result<Person> {
     let org = cx.org()?;
     let user_name = check_user_name(user_name)?;
     if !look_up(cx.view(), org, Key::UserName(&user_name))?.is_empty() {
@@ -195,7 +196,10 @@ pub fn create_service(cx: &mut Acting, user_name: &str, team: &str) -> Result<Pe
     }
     let team = team_named(cx, team)?;
     let new = NewService { name: user_name.clone(), ..NewService::default() };
-    let user = in_value(super::service_accounts::create_in_team(cx, &team, &new))?;
+    let user = in_value(match of_org {
+        true => super::service_accounts::create_in_org(cx, &team, &new),
+        false => super::service_accounts::create_in_team(cx, &team, &new),
+    })?;
     if user.username != user_name {
         edit(cx, &user, |profile| profile.user_name = Some(user_name))?;
     }

@@ -76,7 +76,8 @@ pub(super) fn rfc(asked: &Asked, person: &Person) -> Value {
     if let Some(Value::Object(own)) = out.get_mut(WANDB_URN) {
         own.insert("teamRoles".to_owned(), Value::Array(roles));
         if person.user.is_service() {
-            own.insert("accountType".to_owned(), json!("SERVICE"));
+            let kind = if person.user.is_org_service() { "ORG_SERVICE" } else { "SERVICE" };
+            own.insert("accountType".to_owned(), json!(kind));
         }
         own.insert("daysActive".to_owned(), json!(person.days_active));
         own.insert("lastActiveAt".to_owned(), json!(person.last_active_at.map(rfc3339)));

@@ -113,8 +113,8 @@ pub(super) fn read(asked: &Asked, id: &str) -> Result<Answer> {
 /// Makes a person.
 pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<Answer> {
     let projection = projection(asked)?;
-    if let Some((user_name, team)) = service(&body)? {
-        let made = asked.change(move |cx, _| provision::create_service(cx, &user_name, &team)).await?;
+    if let Some((user_name, team, of_org)) = service(&body)? {
+        let made = asked.change(move |cx, _| provision::create_service(cx, &user_name, &team, of_org)).await?;
         return Ok(made_answer(asked, &projection, &made));
     }
     let mut wanted = Wanted::of(sheet::read(&schema::USER, &body)?)?;
@@ -186,19 +186,17 @@ pub(super) async fn delete(asked: &Asked, id: &str) -> Result<Answer> {
 }
 
 /// The name and the team of a service account, where the body asks for one by W&B's `accountType`.
-fn service(body: &Map<String, Value>) -> Result<Option<(String, String)>> {
+fn service(body: &Map<String, Value>) -> Result<Option<(String, String, bool)>> {
     let text = |object: &Map<String, Value>, name: &str| {
         wire::member(object, name).and_then(Value::as_str).map(str::to_owned).filter(|text| !text.is_empty())
     };
-    match wire::member(body, "accountType") {
+    let of_org = match wire::member(body, "accountType") {
         None => return Ok(None),
         Some(Value::String(kind)) if kind.eq_ignore_ascii_case("user") => return Ok(None),
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("service") => {}
-        Some(_) => {
-            return Err(Error::invalid("'accountType' is USER or SERVICE here.")
-                .hint("Service accounts of the whole organization are not offered yet."));
-        }
-    }
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("service") => false,
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("org_service") => true,
+        Some(_) => return Err(Error::invalid("'accountType' is USER, SERVICE or ORG_SERVICE.")),
+    };
     if let Some(name) = ["modelsSeat", "weaveRole"].into_iter().find(|name| wire::member(body, name).is_some()) {
         return Err(Error::invalid(format!("A service account takes no seat: leave '{name}' out.")));
     }
@@ -207,7 +205,7 @@ fn service(body: &Map<String, Value>) -> Result<Option<(String, String)>> {
     let team = team.ok_or_else(|| {
         Error::invalid(format!("A service account needs its team: '{TEAMS_URN}': {{\"defaultTeam\": \"…\"}}."))
     })?;
-    Ok(Some((user_name, team)))
+    Ok(Some((user_name, team, of_org)))
 }
 
 /// The teams that W&B's extension names.

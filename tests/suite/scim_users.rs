@@ -916,4 +916,9 @@ fn a_service_account_is_made_in_its_team_and_changed_there() {
     refused(&send(admin, "POST", "/scim/Users", &body(json!({"userName": "ci BOT"}))), 409, Some("uniqueness"));
     delete(admin, &id(&made)).is(204);
     refused(&admin.get(&format!("/scim/Users/{}", id(&made))), 404, None);
+    // The same for one of the organization, with a default team.
+    let wide = body(json!({"userName": "Deploy bot", "accountType": "ORG_SERVICE"}));
+    let wide = send(admin, "POST", "/scim/Users", &wide).is(201).json();
+    assert_eq!(wide["accountType"], "ORG_SERVICE");
+    assert_eq!(admin.get("/scim/Users").json()["totalResults"], 6, "no user of lists");
 }
