@@ -42,6 +42,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 mod directory;
 mod enrolment;
 mod factors;
+pub mod federation;
 mod passkeys;
 #[cfg(test)]
 mod tests;
@@ -386,8 +387,10 @@ impl App {
     }
 
     fn used_key(&self, subject: &Subject, now: Millis, ip: IpAddr) {
-        if let Credential::Key(id, _) = &subject.credential {
-            self.uses.key(id, now, ip);
+        match (&subject.credential, subject.actor) {
+            (Credential::Key(id, _), _) => self.uses.key(id, now, ip),
+            (Credential::Token { .. }, Actor::User(id)) => self.uses.account(id, now, ip),
+            _ => {}
         }
     }
 

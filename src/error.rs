@@ -62,6 +62,7 @@ codes! {
     Mutability          "MUTABILITY"           Invalid         "The attribute cannot be changed.";
     NotAMember          "NOT_A_MEMBER"         Invalid         "The person must belong to the team first.";
     LimitReached        "LIMIT_REACHED"        Invalid         "It would go over a limit of this server; the message names which.";
+    InvalidGrant        "INVALID_GRANT"        Invalid         "The token that is to be exchanged proves nothing here; the message names the check that failed.";
     NotOffered          "NOT_OFFERED"          Invalid         "This server does not offer it.";
     Unauthenticated     "UNAUTHENTICATED"      Unauthenticated "The credential is missing, unknown, expired or revoked.";
     SignInFailed        "SIGN_IN_FAILED"       Unauthenticated "User name and password do not fit together.";

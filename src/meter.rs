@@ -27,6 +27,8 @@ meters! {
     DecisionsDenied  "decisions_denied"  "Actions that the policy denied";
     SignIns          "sign_ins"          "Passwords that were accepted";
     SignInsFailed    "sign_ins_failed"   "Sign-ins that were refused";
+    TokensExchanged  "tokens_exchanged"  "Tokens of trusted issuers exchanged for access tokens";
+    TokensRefused    "tokens_refused"    "Tokens that were to be exchanged and were refused";
     SessionsOpened   "sessions_opened"   "Browser sessions opened";
     StoreCommits     "store_commits"     "Transactions written to disk";
     StoreWrites      "store_writes"      "Changes in these transactions";

@@ -36,6 +36,9 @@ enum Command {
     /// Issue API keys
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
+    /// Trust issuers of tokens that are exchanged for access tokens
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Show whether somebody may do something, and why
     Explain(Explain),
     /// Show the settings in force
@@ -149,6 +152,48 @@ enum ApiKeyCommand {
     },
 }
 
+#[derive(Subcommand)]
+enum IssuerCommand {
+    /// Trust an issuer; its keys are discovered unless a file names them
+    Add {
+        /// The issuer, exactly as its tokens spell it
+        url: String,
+        /// File with its key set (JWKS), for an issuer that this server cannot reach
+        #[arg(long, value_name = "F")]
+        jwks_file: Option<PathBuf>,
+        /// File with the certificate authority of the issuer, in PEM
+        #[arg(long, value_name = "F")]
+        ca_file: Option<PathBuf>,
+        #[command(flatten)]
+        org: OfOrg,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// List the issuers that are trusted
+    List {
+        #[command(flatten)]
+        org: OfOrg,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// Trust an issuer no longer
+    Remove {
+        /// The issuer
+        url: String,
+        #[command(flatten)]
+        org: OfOrg,
+        #[command(flatten)]
+        plain: Plain,
+    },
+}
+
+#[derive(Args)]
+struct OfOrg {
+    /// The organization, where there are several
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
+}
+
 #[derive(Args)]
 struct Explain {
     /// Username or e-mail address of who acts
@@ -221,6 +266,14 @@ fn request(command: Command) -> Result<(Request, Plain)> {
         Command::User(UserCommand::SetOrgRole { user, role, plain }) => (Request::UserSetOrgRole { user, role }, plain),
         Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, read_only, plain }) => {
             (Request::ApiKeyCreate { user, name, expires_in, read_only }, plain)
+        }
+        Command::Issuer(IssuerCommand::Add { url, jwks_file, ca_file, org, plain }) => {
+            let (jwks, ca) = (jwks_file.as_deref().map(read_text), ca_file.as_deref().map(read_text));
+            (Request::IssuerAdd { url, jwks: jwks.transpose()?, ca: ca.transpose()?, org: org.org }, plain)
+        }
+        Command::Issuer(IssuerCommand::List { org, plain }) => (Request::IssuerList { org: org.org }, plain),
+        Command::Issuer(IssuerCommand::Remove { url, org, plain }) => {
+            (Request::IssuerRemove { url, org: org.org }, plain)
         }
         Command::Explain(Explain { subject, action, resource, plain }) => {
             (Request::Explain { subject, action, resource }, plain)
@@ -333,6 +386,19 @@ fn start_log(log: &Log) {
         let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
         registry.with(layer.with_ansi(colour).with_target(false)).try_init()
     };
+}
+
+/// A text file that is sent as it is; one that is too large for a request is refused here, where its name is known.
+fn read_text(path: &Path) -> Result<String> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::new(Code::InvalidValue, format!("The file {} cannot be read: {why}.", path.display()))
+            .hint("Give a text file that this user can read.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
+    match text.len() {
+        ..=24_000 => Ok(text),
+        _ => Err(unreadable(&"it is longer than 24,000 bytes")),
+    }
 }
 
 /// The content of a password file without its final line break.

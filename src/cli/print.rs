@@ -38,6 +38,14 @@ fn people(answer: &Answer) -> String {
             }
             write!(out, "{}", if *allowed { "Allowed." } else { "Denied." })
         }
+        Answer::Issuer { issuer, keys, .. } => write!(out, "{issuer} is trusted; its keys: {keys}."),
+        Answer::Issuers(rows) if rows.is_empty() => write!(out, "No issuer is trusted."),
+        Answer::Issuers(rows) => {
+            for row in rows {
+                let _ = writeln!(out, "{} (keys: {}; {})", row.issuer, row.keys, row.algorithms.join(", "));
+            }
+            Ok(())
+        }
         Answer::Settings(rows) => {
             for row in rows {
                 let shadowed = match &row.shadowed {

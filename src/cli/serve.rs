@@ -144,6 +144,16 @@ async fn keep_house(app: web::Data<App>) {
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
         app.tick();
+        loop {
+            match app.sweep_tokens().await {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!("access tokens that are over are not swept away yet: {error:?}");
+                    break;
+                }
+            }
+        }
     }
 }
 

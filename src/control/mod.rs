@@ -82,6 +82,29 @@ pub enum Request {
         /// `TEAM` or `TEAM/PROJECT`.
         resource: String,
     },
+    /// Trusts an issuer of tokens.
+    IssuerAdd {
+        /// The issuer, as its tokens spell it.
+        url: String,
+        /// Its keys, instead of discovery.
+        jwks: Option<String>,
+        /// Certificate authorities of the issuer, in PEM.
+        ca: Option<String>,
+        /// The organization; the instance's when absent.
+        org: Option<String>,
+    },
+    /// The issuers that are trusted.
+    IssuerList {
+        /// The organization; the instance's when absent.
+        org: Option<String>,
+    },
+    /// Trusts an issuer no longer.
+    IssuerRemove {
+        /// The issuer.
+        url: String,
+        /// The organization; the instance's when absent.
+        org: Option<String>,
+    },
     /// Every setting with its value and source.
     Settings,
     /// Checks of the store and its surroundings.
@@ -122,6 +145,18 @@ pub enum Answer {
         /// The rules consulted, the one that settled it last.
         chain: Vec<Step>,
     },
+    /// An issuer that is trusted now.
+    #[serde(rename_all = "camelCase")]
+    Issuer {
+        /// Id as the API shows it.
+        id: String,
+        /// The issuer.
+        issuer: String,
+        /// `discovery` or `pasted`.
+        keys: String,
+    },
+    /// Every issuer.
+    Issuers(Vec<IssuerRow>),
     /// Every setting.
     Settings(Vec<SettingRow>),
     /// The doctor's findings.
@@ -147,6 +182,22 @@ pub struct Step {
     pub rule: String,
     /// The sentence.
     pub text: String,
+}
+
+/// One issuer that is trusted. Its fields are not those of [`SettingRow`], so that lists of both can be told apart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerRow {
+    /// Id as the API shows it.
+    pub id: String,
+    /// The issuer.
+    pub issuer: String,
+    /// `discovery` or `pasted`.
+    pub keys: String,
+    /// The algorithms that are believed.
+    pub algorithms: Vec<String>,
+    /// Audiences besides the organization's name and `wandb`.
+    pub audiences: Vec<String>,
 }
 
 /// One setting with its value in force.

@@ -2,13 +2,15 @@
 //! it, the rules of the domain still hold, and the audit log names the shell.
 
 use super::doctor;
-use super::{Answer, Request, SettingRow, Step};
+use super::{Answer, IssuerRow, Request, SettingRow, Step};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::credential::KeyScope;
+use crate::model::federation::Issuer;
 use crate::model::role::OrgRole;
 use crate::ops::credentials::{FreshKey, NewKey};
+use crate::ops::issuers::Terms;
 use crate::ops::users::NewUser;
 use crate::ops::{self, Caller};
 use crate::policy::Process;
@@ -79,6 +81,32 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             let chain = found.chain.into_iter().map(|r| Step { rule: r.rule, text: r.text }).collect();
             Ok(Answer::Decision { allowed: found.allowed, visible: found.visible, chain })
         }
+        Request::IssuerAdd { url, jwks, ca, org } => {
+            let terms = Terms {
+                algorithms: crate::app::federation::algorithms(),
+                pasted: jwks.is_some(),
+                jwks,
+                own_ca: ca.is_some(),
+                ca,
+                ..Terms::default()
+            };
+            let issuer = app.add_issuer(&shell, org.as_deref(), &url, terms).await?;
+            let row = issuer_row(issuer);
+            Ok(Answer::Issuer { id: row.id, issuer: row.issuer, keys: row.keys })
+        }
+        Request::IssuerList { org } => {
+            let issuers = app.ask(&shell, |cx| ops::issuers::list(cx, org.as_deref()))?;
+            Ok(Answer::Issuers(issuers.into_iter().map(issuer_row).collect()))
+        }
+        Request::IssuerRemove { url, org } => {
+            let gone = app
+                .act(&shell, move |cx| {
+                    let issuer = ops::issuers::named_by(cx, org.as_deref(), &url)?;
+                    ops::issuers::remove(cx, issuer.id)
+                })
+                .await?;
+            done(format!("{} is not trusted any more; what its tokens were exchanged for is refused.", gone.url))
+        }
         Request::Settings => {
             let settings = app.ask(&shell, |cx| ops::settings::list(cx))?;
             let rows = settings.into_iter().map(|r| SettingRow {
@@ -93,6 +121,17 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             Ok(Answer::Settings(rows.collect()))
         }
         Request::Doctor => doctor::examine(app, config).await,
+    }
+}
+
+fn issuer_row(issuer: Issuer) -> IssuerRow {
+    let keys = if issuer.pasted { "pasted" } else { "discovery" };
+    IssuerRow {
+        id: issuer.id.global(),
+        issuer: issuer.url,
+        keys: keys.to_owned(),
+        algorithms: issuer.algorithms,
+        audiences: issuer.audiences,
     }
 }
 

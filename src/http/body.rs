@@ -26,6 +26,8 @@ fn is_transfer(path: &str) -> bool {
 pub fn limit_of(path: &str) -> u64 {
     if is_transfer(path) {
         u64::MAX
+    } else if path.trim_end_matches('/') == super::reply::TOKEN_PATH {
+        super::TOKEN_LIMIT as u64
     } else if path.starts_with("/files/") {
         super::STREAM_LIMIT as u64
     } else {

@@ -23,6 +23,8 @@ pub enum Surface {
     Scim,
     /// Other APIs with JSON bodies.
     Api,
+    /// The token endpoint.
+    Oauth,
     /// Style sheets, scripts, icons.
     Assets,
     /// Liveness, readiness, metrics.
@@ -50,8 +52,8 @@ struct SurfaceLabels {
     surface: Surface,
 }
 
-const SURFACES: [Surface; 6] =
-    [Surface::Console, Surface::Graphql, Surface::Scim, Surface::Api, Surface::Assets, Surface::Health];
+const SURFACES: [Surface; 7] =
+    [Surface::Console, Surface::Graphql, Surface::Scim, Surface::Api, Surface::Oauth, Surface::Assets, Surface::Health];
 const CLASSES: [Class; 5] =
     [Class::Informational, Class::Success, Class::Redirect, Class::ClientError, Class::ServerError];
 const BUCKETS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];

@@ -25,6 +25,8 @@ use std::time::Duration;
 pub const BODY_LIMIT: usize = 1024 * 1024;
 /// The largest stretch of a run's stream taken, in bytes: the wandb client sends up to 10 MiB.
 pub const STREAM_LIMIT: usize = 16 * 1024 * 1024;
+/// The largest body taken at the token endpoint, in bytes: twice the longest token.
+pub const TOKEN_LIMIT: usize = 128 * 1024;
 /// How long a client may take to send a request's head, and how long a handshake may take.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.

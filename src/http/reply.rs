@@ -47,6 +47,9 @@ pub fn shown_code(error: &Error) -> &'static str {
     error.code().as_str()
 }
 
+/// Where tokens are exchanged.
+pub const TOKEN_PATH: &str = "/oidc/token";
+
 /// The surface of a path, which decides how its errors look.
 pub fn surface(path: &str) -> Surface {
     let first = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or("");
@@ -55,6 +58,7 @@ pub fn surface(path: &str) -> Surface {
         "assets" => Surface::Assets,
         "healthz" | "ready" | "metrics" => Surface::Health,
         "scim" => Surface::Scim,
+        "oidc" if path.trim_end_matches('/') == TOKEN_PATH => Surface::Oauth,
         "admin" | "files" | "access" | "sdk" | ".well-known" => Surface::Api,
         _ => Surface::Console,
     }
@@ -66,6 +70,7 @@ pub fn render(surface: Surface, error: &Error, id: RequestId) -> HttpResponse {
     match surface {
         Surface::Graphql => graphql(error),
         Surface::Scim => scim(error, SCIM_JSON),
+        Surface::Oauth => oauth(error),
         Surface::Console => page(error, id),
         Surface::Api | Surface::Assets | Surface::Health => json(error, id),
     }
@@ -84,6 +89,32 @@ pub fn graphql(error: &Error) -> HttpResponse {
         "errors": [{ "message": error.sentence(), "extensions": { "code": shown_code(error) } }],
     });
     build(graphql_status(error), error).json(body)
+}
+
+/// An error of the token endpoint (RFC 6749 §5.2). Its client shows the body to the person as it is, and takes every 4xx but
+/// 429 for final.
+pub fn oauth(error: &Error) -> HttpResponse {
+    let (status, code) = match (error.code(), error.kind()) {
+        (Code::NotOffered, _) => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+        (Code::InvalidGrant, _) | (_, Kind::Denied) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+        (_, Kind::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+        (_, Kind::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        _ => (status(error), "invalid_request"),
+    };
+    // The standard allows few characters in the sentence.
+    let allowed = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if c.is_ascii_graphic() || c == ' ' => c,
+        _ => '?',
+    };
+    let said: String = error.sentence().chars().map(allowed).collect();
+    let said = match error.kind() {
+        Kind::TooLarge => format!("The request is larger than the limit of {} KiB.", super::TOKEN_LIMIT / 1024),
+        _ => said,
+    };
+    let body = json!({ "error": code, "error_description": said });
+    build(status, error).insert_header((header::PRAGMA, "no-cache")).json(body)
 }
 
 /// The media type of SCIM (RFC 7644 §8.1).

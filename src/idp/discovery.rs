@@ -113,7 +113,7 @@ struct State {
 
 /// The metadata of issuers, by issuer and rules.
 #[derive(Default)]
-pub struct Discovery(Mutex<HashMap<(String, bool), Arc<Slot>>>);
+pub struct Discovery(Mutex<HashMap<(String, Rules), Arc<Slot>>>);
 
 impl Discovery {
     /// The metadata of `issuer`, fetched where it is due.
@@ -132,7 +132,7 @@ impl Discovery {
 
     fn slot(&self, rules: &Rules, issuer: &str) -> Arc<Slot> {
         let mut slots = self.0.lock();
-        let key = (issuer.to_owned(), rules.allow_loopback);
+        let key = (issuer.to_owned(), rules.clone());
         if slots.len() >= ISSUERS_MAX && !slots.contains_key(&key) {
             slots.clear();
         }
@@ -183,11 +183,11 @@ pub async fn fetch(fetcher: &Fetcher, rules: &Rules, issuer: &str) -> Proven<Met
     if issuer.contains('?') || issuer.contains('#') {
         return Err(settings("The issuer must be an address without '?' and '#'.".into()));
     }
-    check_url(rules, issuer).map_err(|why| settings(why.0))?;
+    check_url(rules, issuer).map_err(|why| settings(why.text))?;
     let mut missing = String::new();
     for place in PLACES {
         let url = format!("{}{place}", trimmed(issuer));
-        let answer = fetcher.get(rules, &url).await.map_err(|why| Refusal::unreachable("discovery", why.0))?;
+        let answer = fetcher.get(rules, &url).await.map_err(|why| why.at("discovery"))?;
         match answer {
             Answer { status: 200, body } => {
                 return Metadata::read(rules, issuer, &url, &body).map_err(settings);

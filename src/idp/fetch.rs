@@ -3,6 +3,7 @@
 //! compression, an answer of at most [`ANSWER_MAX`] within [`PATIENCE`], and few requests to one server at once, so that one
 //! that hangs holds nothing but its own sign-ins. What the answers mean is read elsewhere.
 
+use super::refusal::{Refusal, excerpt};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -30,6 +31,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 const AT_ONCE: usize = 16;
 /// Servers for which a place in line is kept; they are named by settings, so there are few.
 const SERVERS_MAX: usize = 256;
+/// Clients kept ready: one for each set of certificate authorities.
+const AGENTS_MAX: usize = 32;
 /// Where distributions keep the certificate authorities.
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -43,12 +46,14 @@ const METADATA: [IpAddr; 4] = [
 ];
 
 /// What an operator allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rules {
     /// Loopback addresses, there also over plain http.
     pub allow_loopback: bool,
     /// A file with certificate authorities in PEM, besides those of the system.
     pub ca_file: Option<String>,
+    /// More of them, as text.
+    pub ca: Option<Arc<str>>,
 }
 
 /// What a server answered.
@@ -60,13 +65,38 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer: one sentence that names the server and never more of the address than that.
+/// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoAnswer(pub String);
+pub struct NoAnswer {
+    /// One sentence that names the server and never more of the address than that.
+    pub text: String,
+    /// Whether asking again soon would end the same: the settings, here or there, are to be mended first.
+    pub lasts: bool,
+}
+
+impl NoAnswer {
+    /// What passes by itself.
+    pub fn passing(text: impl Into<String>) -> Self {
+        NoAnswer { text: text.into(), lasts: false }
+    }
+
+    /// What does not.
+    pub fn lasting(text: impl Into<String>) -> Self {
+        NoAnswer { text: text.into(), lasts: true }
+    }
+
+    /// The same as the refusal of a step.
+    pub fn at(self, step: &'static str) -> Refusal {
+        match self.lasts {
+            true => Refusal::settings(step, self.text),
+            false => Refusal::unreachable(step, self.text),
+        }
+    }
+}
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -91,7 +121,8 @@ impl Fetcher {
     pub async fn get(&self, rules: &Rules, url: &str) -> Result<Answer, NoAnswer> {
         let parsed = check_url(rules, url)?;
         let request = Request::get(parsed.as_str()).header("accept", "application/json").body(Vec::new());
-        let request = request.map_err(|_| NoAnswer(format!("The address {} cannot be asked.", place(&parsed))))?;
+        let request =
+            request.map_err(|_| NoAnswer::lasting(format!("The address {} cannot be asked.", place(&parsed))))?;
         self.run(rules, &parsed, move |agent| exchange(agent, request)).await
     }
 
@@ -104,7 +135,7 @@ impl Fetcher {
         talk: impl FnOnce(&Agent) -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, NoAnswer> {
         let (agent, line) = (self.agent(rules)?, self.line(url));
-        let busy = || NoAnswer(format!("Too many requests to {} wait for its answer already.", place(url)));
+        let busy = || NoAnswer::passing(format!("Too many requests to {} wait for its answer already.", place(url)));
         let turn = tokio::time::timeout(PATIENCE, line.acquire_owned()).await.map_err(|_| busy())?;
         let turn = turn.map_err(|_| busy())?;
         let done = tokio::task::spawn_blocking(move || {
@@ -112,7 +143,7 @@ impl Fetcher {
             drop(turn);
             outcome
         });
-        done.await.map_err(|_| NoAnswer(format!("The request to {} was given up.", place(url))))?
+        done.await.map_err(|_| NoAnswer::passing(format!("The request to {} was given up.", place(url))))?
     }
 
     fn line(&self, url: &Url) -> Arc<Semaphore> {
@@ -131,7 +162,7 @@ impl Fetcher {
             return Ok(ready.agent.clone());
         }
         let agent = build(rules)?;
-        if agents.len() >= 4 {
+        if agents.len() >= AGENTS_MAX {
             agents.remove(0);
         }
         agents.retain(|ready| ready.rules != *rules);
@@ -143,27 +174,29 @@ impl Fetcher {
 /// Sends one request and reads the whole answer; a redirect is no answer.
 pub fn exchange(agent: &Agent, request: Request<Vec<u8>>) -> Result<Answer, NoAnswer> {
     let host = request.uri().authority().map(|a| a.as_str().to_owned()).unwrap_or_default();
-    let failed = |error: ureq::Error| NoAnswer(sentence(&host, &error));
+    let failed = |error: ureq::Error| no_answer(&host, &error);
     let response = agent.run(request).map_err(failed)?;
     let status = response.status().as_u16();
     if (300..400).contains(&status) {
-        return Err(NoAnswer(format!("{host} answers with a redirect ({status}), which is not followed.")));
+        return Err(NoAnswer::lasting(format!("{host} answers with a redirect ({status}), which is not followed.")));
     }
     let body = response.into_body().into_with_config().limit(ANSWER_MAX).read_to_vec().map_err(failed)?;
     Ok(Answer { status, body })
 }
 
-fn sentence(host: &str, error: &ureq::Error) -> String {
-    match error {
+fn no_answer(host: &str, error: &ureq::Error) -> NoAnswer {
+    NoAnswer::passing(match error {
         ureq::Error::Timeout(Timeout::Connect) => {
             format!("{host} takes no connection within {} s.", CONNECT_PATIENCE.as_secs())
         }
         ureq::Error::Timeout(Timeout::Resolve) => format!("The name of {host} is not resolved in time."),
         ureq::Error::Timeout(_) => format!("{host} did not answer within {} s.", PATIENCE.as_secs()),
         ureq::Error::HostNotFound => format!("The name of {host} is not known."),
-        ureq::Error::BodyExceedsLimit(_) => format!("{host} answers with more than {} KiB.", ANSWER_MAX / 1024),
+        ureq::Error::BodyExceedsLimit(_) => {
+            return NoAnswer::lasting(format!("{host} answers with more than {} KiB.", ANSWER_MAX / 1024));
+        }
         ureq::Error::Other(ours) => match ours.downcast_ref::<NoAnswer>() {
-            Some(NoAnswer(text)) => text.clone(),
+            Some(ours) => return ours.clone(),
             None => format!("{host} cannot be asked: {ours}."),
         },
         ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
@@ -172,12 +205,13 @@ fn sentence(host: &str, error: &ureq::Error) -> String {
         other => {
             let text = other.to_string();
             if text.contains("UnknownIssuer") {
-                format!("The certificate of {host} is of no authority known here; name it with BAILIWICK_CA_FILE.")
-            } else {
-                format!("{host} cannot be asked: {}.", super::refusal::excerpt(&text, 200))
+                return NoAnswer::lasting(format!(
+                    "The certificate of {host} is of no authority known here; name it with BAILIWICK_CA_FILE."
+                ));
             }
+            format!("{host} cannot be asked: {}.", excerpt(&text, 200))
         }
-    }
+    })
 }
 
 /// Scheme, host and port.
@@ -191,33 +225,36 @@ fn place(url: &Url) -> String {
 /// An address that may be asked: whole, `https`, without a user or a fragment, and not one of the forbidden addresses; plain
 /// `http` only to loopback and only where that is allowed.
 pub fn check_url(rules: &Rules, text: &str) -> Result<Url, NoAnswer> {
-    let shown = super::refusal::excerpt(text, 120);
+    let shown = excerpt(text, 120);
     if text.len() > 2_000 {
-        return Err(NoAnswer(format!("The address {shown} is too long.")));
+        return Err(NoAnswer::lasting(format!("The address {shown} is too long.")));
     }
     let url = Url::parse(text)
-        .map_err(|_| NoAnswer(format!("{shown} is not a whole address such as https://idp.example.com.")))?;
+        .map_err(|_| NoAnswer::lasting(format!("{shown} is not a whole address such as https://idp.example.com.")))?;
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(NoAnswer(format!("The address of {} carries a user, a password or a fragment.", place(&url))));
+        return Err(NoAnswer::lasting(format!(
+            "The address of {} carries a user, a password or a fragment.",
+            place(&url)
+        )));
     }
     let address = match url.host() {
         Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
         Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
         Some(Host::Domain(_)) => None,
-        None => return Err(NoAnswer(format!("The address {shown} names no server."))),
+        None => return Err(NoAnswer::lasting(format!("The address {shown} names no server."))),
     };
     if let Some(why) = address.and_then(|ip| forbidden(rules, ip)) {
-        return Err(NoAnswer(format!("{} is {why}.", place(&url))));
+        return Err(NoAnswer::lasting(format!("{} is {why}.", place(&url))));
     }
     match url.scheme() {
         "https" => Ok(url),
         // That a name leads to loopback is seen when it is resolved.
         "http" if rules.allow_loopback && address.is_none_or(|ip| ip.to_canonical().is_loopback()) => Ok(url),
-        "http" => Err(NoAnswer(format!(
+        "http" => Err(NoAnswer::lasting(format!(
             "{} is asked over https only; plain http is for loopback addresses, with BAILIWICK_ALLOW_LOOPBACK_ISSUERS=true.",
             place(&url)
         ))),
-        _ => Err(NoAnswer(format!("The address {shown} does not begin with https://."))),
+        _ => Err(NoAnswer::lasting(format!("The address {shown} does not begin with https://."))),
     }
 }
 
@@ -283,7 +320,7 @@ impl Resolver for Allowed {
             (false, _) => Ok(allowed),
             (true, Some(reason)) => {
                 let host = uri.host().unwrap_or_default();
-                Err(ureq::Error::Other(Box::new(NoAnswer(format!("{host} is {reason}.")))))
+                Err(ureq::Error::Other(Box::new(NoAnswer::lasting(format!("{host} is {reason}.")))))
             }
             (true, None) => Err(ureq::Error::HostNotFound),
         }
@@ -317,14 +354,22 @@ fn authorities(rules: &Rules) -> Result<Vec<Certificate<'static>>, NoAnswer> {
     let mut found = system.and_then(|path| std::fs::read(path).ok()).map(|pem| certificates(&pem)).unwrap_or_default();
     if let Some(file) = &rules.ca_file {
         let own = std::fs::read(file)
-            .map_err(|e| NoAnswer(format!("The file of authorities {file} cannot be read: {e}.")))?;
+            .map_err(|e| NoAnswer::lasting(format!("The file of authorities {file} cannot be read: {e}.")))?;
         let own = certificates(&own);
         if own.is_empty() {
-            return Err(NoAnswer(format!("The file of authorities {file} holds no certificate in PEM.")));
+            return Err(NoAnswer::lasting(format!("The file of authorities {file} holds no certificate in PEM.")));
         }
         found.extend(own);
     }
+    if let Some(own) = &rules.ca {
+        found.extend(certificates(own.as_bytes()));
+    }
     Ok(found)
+}
+
+/// How many certificates a text in PEM holds.
+pub fn count_certificates(pem: &str) -> usize {
+    certificates(pem.as_bytes()).len()
 }
 
 fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
@@ -341,7 +386,7 @@ mod tests {
     use super::*;
 
     fn allowed(text: &str, allow_loopback: bool) -> bool {
-        check_url(&Rules { allow_loopback, ca_file: None }, text).is_ok()
+        check_url(&Rules { allow_loopback, ..Rules::default() }, text).is_ok()
     }
 
     #[test]
@@ -401,9 +446,9 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_loopback_is_refused_when_it_is_resolved() {
         let refused = Fetcher::default().get(&Rules::default(), "https://localhost:1/").await.unwrap_err();
-        assert!(refused.0.contains("loopback"), "{refused}");
-        let allowed = Rules { allow_loopback: true, ca_file: None };
+        assert!(refused.text.contains("loopback"), "{refused}");
+        let allowed = Rules { allow_loopback: true, ..Rules::default() };
         let refused = Fetcher::default().get(&allowed, "http://localhost:1/").await.unwrap_err();
-        assert!(refused.0.contains("refuses connections"), "{refused}");
+        assert!(refused.text.contains("refuses connections"), "{refused}");
     }
 }

@@ -8,7 +8,7 @@
 //! and without the RSA code that has an open advisory. Keys come from the configured issuer alone: what a token's header says
 //! about keys (`jku`, `x5u`, `jwk`) is not looked at.
 
-use super::fetch::{Fetcher, Rules};
+use super::fetch::{Fetcher, NoAnswer, Rules};
 use super::jwt::{Token, object};
 use super::refusal::{Proven, Refusal};
 use crate::clock::{HOUR, MINUTE, Millis, SECOND};
@@ -176,7 +176,8 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    fn text(self) -> String {
+    /// The sentence.
+    pub fn text(self) -> String {
         match self {
             Doubt::UnknownKey(text) | Doubt::Signature(text) | Doubt::Algorithm(text) => text,
         }
@@ -235,7 +236,7 @@ struct State {
     keys: Option<Arc<Keys>>,
     good_at: Millis,
     tried_at: Option<Millis>,
-    trouble: Option<String>,
+    trouble: Option<NoAnswer>,
     /// The moment up to which fetches out of turn are used up.
     spent_until: Millis,
 }
@@ -247,9 +248,9 @@ struct Slot {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// The key sets of issuers, by the address they come from.
+/// The key sets of issuers, by the address they come from and how it is asked.
 #[derive(Default)]
-pub struct KeyCache(Mutex<HashMap<String, Arc<Slot>>>);
+pub struct KeyCache(Mutex<HashMap<(String, Rules), Arc<Slot>>>);
 
 impl KeyCache {
     /// Checks the signature of `token` with the keys at `url`.
@@ -261,7 +262,7 @@ impl KeyCache {
         token: &Token<'_>,
         now: Millis,
     ) -> Proven<()> {
-        let slot = self.slot(url);
+        let slot = self.slot(rules, url);
         let keys = slot.current(fetcher, rules, url, now).await?;
         let doubt = match keys.check(token, announced) {
             Ok(()) => return Ok(()),
@@ -277,15 +278,15 @@ impl KeyCache {
 
     /// The keys at `url`, for a test of the connection.
     pub async fn keys(&self, fetcher: &Fetcher, rules: &Rules, url: &str, now: Millis) -> Proven<Arc<Keys>> {
-        self.slot(url).current(fetcher, rules, url, now).await
+        self.slot(rules, url).current(fetcher, rules, url, now).await
     }
 
-    fn slot(&self, url: &str) -> Arc<Slot> {
-        let mut slots = self.0.lock();
-        if slots.len() >= SETS_MAX && !slots.contains_key(url) {
+    fn slot(&self, rules: &Rules, url: &str) -> Arc<Slot> {
+        let (mut slots, key) = (self.0.lock(), (url.to_owned(), rules.clone()));
+        if slots.len() >= SETS_MAX && !slots.contains_key(&key) {
             slots.clear();
         }
-        Arc::clone(slots.entry(url.to_owned()).or_default())
+        Arc::clone(slots.entry(key).or_default())
     }
 }
 
@@ -319,13 +320,13 @@ impl Slot {
         match &state.keys {
             Some(keys) if now < state.good_at + LAST_GOOD => Ok(Arc::clone(keys)),
             _ => {
-                let why = state.trouble.clone().unwrap_or_else(|| "They were not fetched yet.".into());
-                Err(Refusal::unreachable("keys", format!("The provider's keys cannot be had. {why}")))
+                let why = state.trouble.clone().unwrap_or_else(|| NoAnswer::passing("They were not fetched yet."));
+                Err(NoAnswer { text: format!("The provider's keys cannot be had. {why}"), ..why }.at("keys"))
             }
         }
     }
 
-    fn keep(&self, fetched: Result<Keys, String>, now: Millis) {
+    fn keep(&self, fetched: Result<Keys, NoAnswer>, now: Millis) {
         let mut state = self.state.lock();
         match fetched {
             Ok(keys) => {
@@ -365,12 +366,15 @@ impl Slot {
     }
 }
 
-async fn fetch(fetcher: &Fetcher, rules: &Rules, url: &str) -> Result<Keys, String> {
-    let answer = fetcher.get(rules, url).await.map_err(|e| e.0)?;
-    if answer.status != 200 {
-        return Err(format!("The address of the keys answers {}.", answer.status));
+async fn fetch(fetcher: &Fetcher, rules: &Rules, url: &str) -> Result<Keys, NoAnswer> {
+    let answer = fetcher.get(rules, url).await?;
+    match answer.status {
+        200 => Keys::read(&answer.body).map_err(NoAnswer::lasting),
+        status => {
+            let lasts = status < 500 && status != 429;
+            Err(NoAnswer { text: format!("The address of the keys answers {status}."), lasts })
+        }
     }
-    Keys::read(&answer.body)
 }
 
 #[cfg(test)]

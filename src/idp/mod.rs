@@ -3,9 +3,10 @@
 //! proof leads to here is decided in `ops::sso`. No store, no use-cases in this room.
 //!
 //! [`fetch`] is the only way out over HTTP; [`discovery`], [`keys`] and [`jwt`] find an issuer's keys and check its
-//! signatures, whatever the token is for; [`oidc`] signs people in with them. A proof that fails is a [`refusal::Refusal`].
+//! signatures, whatever the token is for; [`oidc`] signs people in with them, [`assertion`] checks tokens that are exchanged. A proof that fails is a [`refusal::Refusal`].
 //! [`ldap`] asks a directory, over connections of its own.
 
+pub mod assertion;
 pub mod discovery;
 pub mod fetch;
 pub mod jwt;
@@ -13,6 +14,7 @@ pub mod keys;
 pub mod ldap;
 pub mod oidc;
 pub mod refusal;
+pub mod trail;
 
 /// What is known of other people's issuers, and the way to ask them. One per instance.
 #[derive(Default)]
@@ -27,4 +29,4 @@ pub struct Issuers {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
-mod tests;
+pub(crate) mod tests;

@@ -55,7 +55,7 @@ impl Config {
             scopes: settings.scopes.clone(),
             leeway: settings.leeway,
             base_url: base_url.trim_end_matches('/').to_owned(),
-            rules: Rules { allow_loopback: settings.allow_loopback, ca_file: settings.ca_file.clone() },
+            rules: Rules { allow_loopback: settings.allow_loopback, ca_file: settings.ca_file.clone(), ca: None },
         }
     }
 

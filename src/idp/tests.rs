@@ -104,5 +104,5 @@ impl Server {
 }
 
 pub fn loopback() -> Rules {
-    Rules { allow_loopback: true, ca_file: None }
+    Rules { allow_loopback: true, ..Rules::default() }
 }

@@ -74,7 +74,7 @@ impl Outcome {
 /// Someone or something an event names: kind, permanent id, and the name it had then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// `user`, `service`, `team`, `project`, `organization`, `key`, `session`, `setting`, `invite`, `system` or `anonymous`.
+    /// `user`, `service`, `team`, `project`, `organization`, `key`, `session`, `setting`, `invite`, `issuer`, `system` or `anonymous`.
     pub kind: String,
     /// The id, printed; empty for `anonymous` and `system`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -143,7 +143,7 @@ pub struct Event {
     pub org: OrgId,
     /// Who.
     pub actor: Named,
-    /// By which credential: `session …`, `key …`, `shell`; empty for none.
+    /// By which credential: `session …`, `key …`, `token …`, `shell`; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// From where.

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod credential;
 pub mod factor;
+pub mod federation;
 pub mod identity;
 pub mod name;
 pub mod profile;
@@ -59,6 +60,7 @@ ids! {
     RunId "Run" "A run, inside a project.";
     RoleId "Role" "A custom role of an organization.";
     HoldId "Hold" "Changes of a directory that are held back together.";
+    IssuerId "Issuer" "An issuer of tokens that an organization trusts.";
 }
 
 /// What owns projects and stands first in a path: a team, or a person's own namespace.

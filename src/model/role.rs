@@ -273,6 +273,8 @@ actions! {
     ServiceCreate           "organization:create_service_account" Org writes [Admin] [] "Create a service account of the organization.";
     ProvisioningRead        "provisioning:read"         Org     reads  [Admin] [] "See the connections of identity providers, their last requests and what is held back.";
     ProvisioningUpdate      "provisioning:update"       Org     writes [Admin] [] "Make connections of identity providers, and decide what they may do.";
+    IssuerRead              "issuer:read"               Org     reads  [Admin] [] "See the issuers of tokens that the organization trusts.";
+    IssuerUpdate            "issuer:update"             Org     writes [Admin] [] "Trust an issuer of tokens, and no longer.";
     UserRead                "user:read"                 User    reads  [Admin] [] "See a user's record.";
     UserUpdate              "user:update"               User    writes [Admin] [] "Change a user's names.";
     UserUpdateEmail         "user:update_email"         User    writes [Admin] [] "Change a user's address, by which invitations find people.";
@@ -284,6 +286,7 @@ actions! {
     UserSetPassword         "user:set_password"         User    writes [] [] "Set one's own password.";
     UserSetFactor           "user:set_second_factor"    User    writes [] [] "Add and remove one's own passkeys and one-time codes.";
     UserLogin               "user:login"                User    writes [] [] "Sign in to the console.";
+    UserExchangeToken       "user:exchange_token"       User    writes [] [] "Exchange a token of a trusted issuer for an access token of one's own.";
     SessionRead             "session:read"              User    reads  [Admin] [] "See a user's sessions.";
     SessionRevoke           "session:revoke"            User    writes [Admin] [] "End a user's sessions.";
     ApiKeyRead              "api_key:read"              User    reads  [Admin] [] "See a user's keys, without their secrets.";
@@ -377,6 +380,7 @@ impl Action {
                 | Action::UserSetPassword
                 | Action::UserSetFactor
                 | Action::UserLogin
+                | Action::UserExchangeToken
                 | Action::SessionRead
                 | Action::SessionRevoke
                 | Action::ApiKeyRead

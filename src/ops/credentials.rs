@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::UserId;
 use crate::model::audit::Named;
 use crate::model::credential::{ApiKey, KEY_ID_LEN, KEY_LEN, KeyScope, KeyUse, key_id};
+use crate::model::federation::AccessToken;
 use crate::model::name;
 use crate::model::role::Action;
 use crate::model::user::{Status, User, UserKind};
@@ -186,10 +187,10 @@ fn unnamed(error: Error) -> Error {
     if error.kind() == crate::error::Kind::NotFound { no_key() } else { error }
 }
 
-/// Who presents this key at `now` from `ip`.
+/// Who presents this key, or this access token, at `now` from `ip`.
 ///
 /// # Errors
-/// [`Code::Unauthenticated`], with one sentence for every cause: unknown, expired, revoked, or the owner not active; another
+/// [`Code::Unauthenticated`], for a key with one sentence for every cause: unknown, expired, revoked, or the owner not active; another
 /// where all is well but the place.
 pub fn resolve(view: &impl Read, presented: &str, now: Millis, ip: IpAddr) -> Result<Subject> {
     resolve_owner(view, presented, now, ip).map(|(subject, _)| subject)
@@ -197,6 +198,9 @@ pub fn resolve(view: &impl Read, presented: &str, now: Millis, ip: IpAddr) -> Re
 
 /// [`resolve`] with the owner's row, where the use-case that follows on the same view wants it too.
 pub fn resolve_owner(view: &impl Read, presented: &str, now: Millis, ip: IpAddr) -> Result<(Subject, Arc<User>)> {
+    if AccessToken::could_be(presented) {
+        return super::federation::resolve(view, presented, now);
+    }
     let id = key_id(presented).ok_or_else(refused)?;
     let key = view.shared(&schema::API_KEYS, &id.to_owned())?.ok_or_else(refused)?;
     if !key.fits(presented) || key.is_expired(now) {

@@ -19,7 +19,9 @@ pub mod discover;
 pub mod evaluate;
 pub mod explain;
 pub mod factors;
+pub mod federation;
 pub mod fuse;
+pub mod issuers;
 pub mod key_care;
 pub mod lookup;
 pub mod passwords;
@@ -171,8 +173,11 @@ impl<'a, V: Read> Cx<'a, V> {
         &self.env.settings
     }
 
-    /// The organization the asker acts in: the first of a user's own, else the instance's.
+    /// The organization the asker acts in: that of an access token, the first of a user's own, else the instance's.
     pub fn org(&self) -> Result<OrgId> {
+        if let Credential::Token { org, .. } = &self.subject().credential {
+            return Ok(*org);
+        }
         Ok(self.asker()?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME))
     }
 

@@ -8,7 +8,9 @@ use crate::model::credential::KeyUse;
 use crate::model::session::{Activity, SessionUse};
 use crate::store::{Read, Store, Tx, schema};
 use parking_lot::Mutex;
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 /// Most buffered uses; a flush every few seconds keeps it far below.
@@ -19,6 +21,8 @@ const USES: usize = 50_000;
 pub struct Uses {
     keys: Mutex<HashMap<String, Use>>,
     sessions: Mutex<HashMap<String, Use>>,
+    /// Of accounts by access tokens, which are too many to keep the use of each.
+    accounts: Mutex<HashMap<UserId, Use>>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,10 +43,15 @@ impl Uses {
         touch(&self.sessions, id, now, ip);
     }
 
+    /// An access token of an account was presented.
+    pub fn account(&self, id: UserId, now: Millis, ip: IpAddr) {
+        touch(&self.accounts, &id, now, ip);
+    }
+
     /// Hands what is new to the writer.
     pub fn flush(&self, store: &Store) {
-        let (keys, sessions) = (stale(&self.keys), stale(&self.sessions));
-        if keys.is_empty() && sessions.is_empty() {
+        let (keys, sessions, accounts) = (stale(&self.keys), stale(&self.sessions), stale(&self.accounts));
+        if keys.is_empty() && sessions.is_empty() && accounts.is_empty() {
             return;
         }
         store.submit(move |tx| {
@@ -60,6 +69,11 @@ impl Uses {
                     tx.put(&schema::SESSION_USES, &used)?;
                 }
             }
+            for (id, used) in &accounts {
+                if tx.get(&schema::USERS, id)?.is_some() {
+                    note_activity(tx, *id, used.at)?;
+                }
+            }
             Ok(())
         });
     }
@@ -74,7 +88,11 @@ fn note_activity(tx: &mut Tx, user: UserId, at: Millis) -> Result<()> {
 }
 
 /// Notes a use unless one was noted within the minute.
-fn touch(uses: &Mutex<HashMap<String, Use>>, id: &str, now: Millis, ip: IpAddr) {
+fn touch<K, Q>(uses: &Mutex<HashMap<K, Use>>, id: &Q, now: Millis, ip: IpAddr)
+where
+    K: Borrow<Q> + Hash + Eq,
+    Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+{
     let mut uses = uses.lock();
     let room = uses.len() < USES;
     match uses.get_mut(id) {
@@ -86,7 +104,7 @@ fn touch(uses: &Mutex<HashMap<String, Use>>, id: &str, now: Millis, ip: IpAddr) 
 }
 
 /// What must be written, at most a thousand; what is older than a minute and written is forgotten.
-fn stale(uses: &Mutex<HashMap<String, Use>>) -> Vec<(String, Use)> {
+fn stale<K: Hash + Eq + Clone>(uses: &Mutex<HashMap<K, Use>>) -> Vec<(K, Use)> {
     let mut uses = uses.lock();
     let mut out = vec![];
     let newest = uses.values().map(|u| u.at).max().unwrap_or(0);

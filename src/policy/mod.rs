@@ -30,7 +30,9 @@ pub use decision::{Decision, Step};
 pub use facts::{Facts, Held, Inside, Inviting, Switches, What, Who};
 pub use rules::{decide, decide_giving};
 
-use crate::model::credential::KeyScope;
+use crate::clock::Millis;
+use crate::model::credential::{KeyPlace, KeyScope};
+use crate::model::federation::AccessToken;
 use crate::model::{Entity, OrgId, ProjectId, RunId, UserId};
 
 /// A part of the server itself that acts, each with rules of its own.
@@ -77,6 +79,15 @@ pub enum Credential {
     Session(String),
     /// By an API key; its public id and what it is for.
     Key(String, KeyScope),
+    /// By an access token that a token of a trusted issuer was exchanged for.
+    Token {
+        /// Hexadecimal SHA-256 of it.
+        hash: String,
+        /// Until when it is good.
+        until: Millis,
+        /// The one organization it is good in.
+        org: OrgId,
+    },
 }
 
 impl Credential {
@@ -84,17 +95,19 @@ impl Credential {
     pub fn scope(&self) -> KeyScope {
         match self {
             Credential::Key(_, scope) => *scope,
+            Credential::Token { org, .. } => KeyScope::Within { place: KeyPlace::Org(*org), reads_only: false },
             Credential::None | Credential::Shell | Credential::Session(_) => KeyScope::Full,
         }
     }
 
-    /// As it stands in events: `session 1a2b…`, `key Ab3…`, `shell`, or empty.
+    /// As it stands in events: `session 1a2b…`, `key Ab3…`, `token 1a2b…`, `shell`, or empty.
     pub fn label(&self) -> String {
         match self {
             Credential::None => String::new(),
             Credential::Shell => "shell".to_owned(),
             Credential::Session(handle) => format!("session {handle}"),
             Credential::Key(id, _) => format!("key {id}"),
+            Credential::Token { hash, .. } => format!("token {}", AccessToken::handle(hash)),
         }
     }
 }

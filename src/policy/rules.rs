@@ -221,7 +221,7 @@ fn on_account(facts: &Facts, action: Action, known: Known, chain: &mut Chain) ->
         return Refuse;
     }
     if *id == known.id && action.is_for_oneself() {
-        if known.is_service && action.writes() {
+        if known.is_service && action.writes() && action != Action::UserExchangeToken {
             // A machine does not mint keys for itself: whoever manages it does.
             chain.push(Step::ServiceManagesNothing);
             return Refuse;

@@ -466,7 +466,7 @@ fn reference(facts: &Facts, action: Action) -> bool {
             if action == Action::UserLogin && *machine {
                 false
             } else if own {
-                !(*is_service && action.writes())
+                !(*is_service && action.writes()) || action == Action::UserExchangeToken
             } else if !shares_org {
                 false
             } else if *machine && keys && !(by_org && action.is_for_provisioning()) {

@@ -1,11 +1,13 @@
-//! Small JSON endpoints by header credential: who am I, why may or may not somebody, and (in `audit_logs.rs`) the audit log as
+//! Small JSON endpoints by header credential: who am I, why may or may not somebody, (in `token.rs`) access tokens, and (in `audit_logs.rs`) the audit log as
 //! W&B's API gives it. Each is one question to `ops`; errors get their form in `http/reply.rs`.
 
 mod audit_logs;
+mod token;
 
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::auth;
+use crate::model::federation::AccessToken;
 use crate::model::role::OrgRole;
 use crate::ops;
 use crate::policy::Credential;
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/access/v1/subject").route(web::get().to(subject)))
         .service(web::resource("/access/v1/explain").route(web::get().to(explain)))
+        .service(web::resource("/oidc/token").route(web::post().to(token::exchange)))
         .service(web::resource("/admin/audit_logs").route(web::get().to(audit_logs::get)));
 }
 
@@ -45,6 +48,7 @@ async fn subject(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespon
         let user = ops::users::oneself(cx)?;
         let credential = match &cx.subject().credential {
             Credential::Key(id, scope) => CredentialBody { id, scope: scope.as_str() },
+            Credential::Token { hash, .. } => CredentialBody { id: AccessToken::handle(hash), scope: "full" },
             Credential::None | Credential::Shell | Credential::Session(_) => CredentialBody { id: "", scope: "full" },
         };
         Ok(HttpResponse::Ok().json(SubjectBody {

@@ -9,6 +9,7 @@ use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::factor::{CodeApp, Passkey, RecoveryCodes};
+use crate::model::federation::{AccessToken, Issuer, IssuerPapers};
 use crate::model::identity::{BreakGlass, Identity};
 use crate::model::name::fold;
 use crate::model::profile::{Profile, TeamProfile};
@@ -21,7 +22,7 @@ use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, Tex
 use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode, SignIn, SignOutHint, UsedToken};
 use crate::model::team::{Invite, Membership, Org, Team};
 use crate::model::user::{Password, Status, User};
-use crate::model::{Entity, HoldId, InviteId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
+use crate::model::{Entity, HoldId, InviteId, IssuerId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A value that somebody saved for a setting.
@@ -103,6 +104,9 @@ records! {
     Request => (OrgId, u64), |v| (v.org, v.place);
     Profile => UserId, |v| v.user;
     TeamProfile => TeamId, |v| v.team;
+    Issuer => IssuerId, |v| v.id;
+    IssuerPapers => IssuerId, |v| v.issuer;
+    AccessToken => (Millis, String), |v| (v.expires_at, v.hash.clone());
 }
 
 /// Users and teams; one sequence, so that no number names both.
@@ -126,6 +130,9 @@ pub const REQUEST_IDS: Sequence = Sequence(0xF008, "provisioning_request");
 
 /// Sign-ins that were begun.
 pub const SIGN_IN_IDS: Sequence = Sequence(0xF009, "sign_in");
+
+/// Issuers that are trusted.
+pub const ISSUER_IDS: Sequence = Sequence(0xFF10, "issuer");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -534,6 +541,27 @@ pub static FUSE_COUNTS: Table<FuseCount> = Table::scratch(0x0D07, "fuse_counts",
 /// The last requests of provisioning.
 pub static REQUESTS: Table<Request> = Table::scratch(0x0D08, "provisioning_requests", &[]);
 
+/// Issuers of tokens that organizations trust.
+pub static ISSUERS: Table<Issuer> = Table::new(0x0F10, "issuers", &[&ISSUER_OF_ORG, &ISSUERS_BY_URL])
+    .referring(|i, out| out.push(Reference::to(&ORGS, &i.org)))
+    .counted_by(ISSUER_IDS, |i| i.id.0);
+/// One per organization and text, whatever slash it ends in.
+pub static ISSUER_OF_ORG: Unique<Issuer, (OrgId, String)> = Unique::new(
+    0x8F10,
+    "issuer_of_organization",
+    |i, out| out.push((i.org, Issuer::place(&i.url).to_owned())),
+    Code::NameTaken,
+);
+/// Whoever trusts an issuer.
+pub static ISSUERS_BY_URL: Multi<Issuer, (String,)> =
+    Multi::new(0x8F11, "issuers_by_url", |i, out| out.push((Issuer::place(&i.url).to_owned(),)));
+/// What was pasted for them.
+pub static ISSUER_PAPERS: Table<IssuerPapers> =
+    Table::new(0x0F11, "issuer_papers", &[]).referring(|p, out| out.push(Reference::to(&ISSUERS, &p.issuer)));
+/// Access tokens, by their end and without any index: what is over is swept away from the front. They refer to nothing: whose
+/// account or issuer is gone is seen when one is used.
+pub static ACCESS_TOKENS: Table<AccessToken> = Table::scratch(0x0F12, "access_tokens", &[]);
+
 /// The whole of it, for opening, `doctor` and the number test.
 pub static SCHEMA: Schema = Schema {
     version: 1,
@@ -583,8 +611,22 @@ pub static SCHEMA: Schema = Schema {
         &SIGN_INS,
         &USED_TOKENS,
         &SIGN_OUT_HINTS,
+        &ISSUERS,
+        &ISSUER_PAPERS,
+        &ACCESS_TOKENS,
     ],
-    sequences: &[ENTITY_IDS, ORG_IDS, PROJECT_IDS, INVITE_IDS, RUN_IDS, ROLE_IDS, HOLD_IDS, REQUEST_IDS, SIGN_IN_IDS],
+    sequences: &[
+        ENTITY_IDS,
+        ORG_IDS,
+        PROJECT_IDS,
+        INVITE_IDS,
+        RUN_IDS,
+        ROLE_IDS,
+        HOLD_IDS,
+        REQUEST_IDS,
+        SIGN_IN_IDS,
+        ISSUER_IDS,
+    ],
 };
 
 /// The key in [`LESSER_SEATS`].
@@ -619,7 +661,8 @@ super::key::key_newtypes!(
     InviteId(u64),
     RunId(u64),
     RoleId(u64),
-    HoldId(u64)
+    HoldId(u64),
+    IssuerId(u64)
 );
 
 impl KeyCode for EventId {

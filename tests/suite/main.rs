@@ -26,6 +26,7 @@ mod crash;
 mod decisions;
 mod directory;
 mod explain;
+mod federation;
 mod forward_auth;
 mod ldap;
 mod ldap_attacks;

@@ -120,6 +120,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /oidc/callback", &["/oidc/callback", "/oidc/callback?code=x&state=guess"]),
     ("POST /oidc/callback", &[]),
     ("POST /oidc/backchannel-logout", &[]),
+    ("POST /oidc/token", &[]),
     ("GET /system-admin", &["/system-admin"]),
     ("GET /setup", &["/setup", "/setup?code=guess"]),
     ("POST /setup", &[]),

@@ -3,6 +3,7 @@
 //! that the environment hides is kept and shown, since it would come alive when the variable is removed.
 //! How the server *starts* (addresses, files) is not here but in `config/mod.rs`.
 
+pub mod federation;
 mod kind;
 mod list;
 pub mod sso;
@@ -13,6 +14,7 @@ pub use list::*;
 use super::env::Env;
 use crate::clock::Millis;
 use crate::error::{Code, Error, Result};
+use federation::Federation;
 use parking_lot::RwLock;
 use sso::{Ldap, Oidc, SignIn};
 use std::collections::HashMap;
@@ -134,11 +136,12 @@ pub struct Settings {
     sign_in: SignIn,
     oidc: Arc<Oidc>,
     ldap: Arc<Ldap>,
+    federation: Federation,
 }
 
 /// Every setting there is, in the order of tables and pages.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    GENERAL.iter().chain(sso::SETTINGS)
+    GENERAL.iter().chain(sso::SETTINGS).chain(federation::SETTINGS)
 }
 
 /// The setting of this key.
@@ -223,6 +226,7 @@ impl Settings {
             sign_in: SignIn::of(&found)?,
             oidc: Arc::new(Oidc::of(&found)?),
             ldap: Arc::new(Ldap::of(&found)?),
+            federation: Federation::of(&found)?,
             resolved,
         })
     }
@@ -280,6 +284,11 @@ impl Settings {
     /// The directory.
     pub fn ldap(&self) -> &Arc<Ldap> {
         &self.ldap
+    }
+
+    /// How tokens of other issuers are exchanged.
+    pub fn federation(&self) -> Federation {
+        self.federation
     }
 
     /// Whether people sign in through the company at present.

@@ -1,13 +1,14 @@
 //! The connection and a pasted ID token, step by step, for an administrator. Nothing is written, the client's secret is not
 //! sent anywhere, and no step shows more of a token than the claims that it is about.
 
-use super::id_token::{Expected, Trail};
+use super::id_token::Expected;
 use super::{Config, Method, claims, id_token};
 use crate::clock::Millis;
 use crate::idp::Issuers;
 use crate::idp::discovery::{self, Metadata};
 use crate::idp::keys::{Alg, Keys};
 use crate::idp::refusal::{Proven, Refusal};
+use crate::idp::trail::Trail;
 use crate::model::identity::{Check, ExternalGroups, ExternalIdentity};
 
 /// Tests the connection: discovery, the endpoints that the flow needs, the keys. Past every cache.
@@ -26,7 +27,7 @@ async fn walk(issuers: &Issuers, config: &Config, trail: &mut Trail) -> Proven<(
     trail.step("endpoints", "Endpoints", endpoints(config, &metadata))?;
     trail.step("algorithms", "Signature algorithms", algorithms(&metadata))?;
     let keys = match issuers.fetcher.get(&config.rules, &metadata.keys).await {
-        Err(why) => Err(Refusal::unreachable("keys", why.0)),
+        Err(why) => Err(why.at("keys")),
         Ok(answer) if answer.status != 200 => {
             Err(Refusal::unreachable("keys", format!("{} answers {}.", metadata.keys, answer.status)))
         }

@@ -9,7 +9,7 @@ use crate::idp::discovery::Metadata;
 use crate::idp::jwt::{Claims, Token};
 use crate::idp::keys::Alg;
 use crate::idp::refusal::{Proven, Refusal, excerpt};
-use crate::model::identity::Check;
+use crate::idp::trail::Trail;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -23,27 +23,6 @@ pub struct Expected<'a> {
     pub nonce: Option<&'a str>,
     /// The access token that came with it.
     pub access_token: Option<&'a str>,
-}
-
-/// The steps taken so far.
-#[derive(Default)]
-pub struct Trail(pub Vec<Check>);
-
-impl Trail {
-    /// Notes a step by its outcome; a step that did not work ends the walk.
-    pub fn step(&mut self, step: &'static str, name: &str, outcome: Result<String, String>) -> Proven<()> {
-        self.outcome(name, outcome.map_err(|why| Refusal::proof(step, why)))
-    }
-
-    /// The same for an outcome that is a refusal already.
-    pub fn outcome(&mut self, name: &str, outcome: Proven<String>) -> Proven<()> {
-        let (passed, detail) = match &outcome {
-            Ok(found) => (true, found.clone()),
-            Err(refusal) => (false, refusal.detail.clone()),
-        };
-        self.0.push(Check { name: name.to_owned(), passed, detail });
-        outcome.map(drop)
-    }
 }
 
 /// Checks an ID token and gives its claims.

@@ -2,7 +2,7 @@
 //! are. The ID token alone decides; the access token that may come with it is used once, for the claims that a provider tells
 //! only at its UserInfo endpoint, and forgotten.
 
-use super::id_token::{Expected, Trail};
+use super::id_token::Expected;
 use super::{ClientAuth, Config, claims, id_token};
 use crate::clock::Clock;
 use crate::idp::Issuers;
@@ -10,6 +10,7 @@ use crate::idp::discovery::Metadata;
 use crate::idp::fetch::{self, NoAnswer, check_url};
 use crate::idp::jwt::{Claims, object};
 use crate::idp::refusal::{Proven, Refusal, excerpt};
+use crate::idp::trail::Trail;
 use crate::model::identity::ExternalIdentity;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreIdToken, CoreJsonWebKey,
@@ -163,7 +164,7 @@ async fn redeem(
 ) -> Proven<(String, Option<String>)> {
     let settings = |why: &str| Refusal::settings("token_endpoint", why);
     let endpoint = metadata.token.clone().ok_or_else(|| settings("The provider names no 'token_endpoint'."))?;
-    let url = check_url(&config.rules, &endpoint).map_err(|why| settings(&why.0))?;
+    let url = check_url(&config.rules, &endpoint).map_err(|why| settings(&why.text))?;
     let issuer = IssuerUrl::new(metadata.issuer.clone()).map_err(|_| settings("The issuer is not an address."))?;
     let redirect = RedirectUrl::new(config.redirect_uri()).map_err(|_| settings("The base URL is not an address."))?;
     let mut client = OurClient::new(ClientId::new(config.client_id.clone()), issuer, CoreJsonWebKeySet::new(vec![]))
@@ -178,7 +179,7 @@ async fn redeem(
             let answer = fetch::exchange(agent, request)?;
             let mut response = ureq::http::Response::new(answer.body);
             *response.status_mut() = ureq::http::StatusCode::from_u16(answer.status)
-                .map_err(|_| NoAnswer("The answer has no status.".into()))?;
+                .map_err(|_| NoAnswer::passing("The answer has no status."))?;
             Ok(response)
         };
         let asked = client
@@ -187,7 +188,7 @@ async fn redeem(
             .request(&send);
         Ok(asked.map_err(|error| said_no(error)))
     });
-    let tokens = outcome.await.map_err(|why| Refusal::unreachable("token_endpoint", why.0))??;
+    let tokens = outcome.await.map_err(|why| why.at("token_endpoint"))??;
     let id_token = tokens.id_token.clone().filter(|text| !text.is_empty());
     let id_token = id_token.ok_or_else(|| {
         settings("The provider's answer to the code has no ID token; is the scope openid allowed for this client?")
@@ -200,7 +201,7 @@ type Failed = RequestTokenError<NoAnswer, StandardErrorResponse<CoreErrorRespons
 
 fn said_no(error: Failed) -> Refusal {
     match error {
-        RequestTokenError::Request(why) => Refusal::unreachable("token_endpoint", why.0),
+        RequestTokenError::Request(why) => why.at("token_endpoint"),
         RequestTokenError::ServerResponse(said) => {
             let code = said.error().as_ref();
             let more = said.error_description().map(|text| format!(" ({})", excerpt(text, 200))).unwrap_or_default();
@@ -230,14 +231,14 @@ async fn user_info(
     access_token: &str,
     proven: &Claims,
 ) -> Result<Claims, String> {
-    let parsed = check_url(&config.rules, url).map_err(|why| why.0)?;
+    let parsed = check_url(&config.rules, url).map_err(|why| why.text)?;
     let request = Request::get(parsed.as_str())
         .header("accept", "application/json")
         .header("authorization", format!("Bearer {access_token}"))
         .body(Vec::new())
         .map_err(|_| "The access token cannot stand in a header.".to_owned())?;
     let answer = issuers.fetcher.run(&config.rules, &parsed, move |agent| fetch::exchange(agent, request)).await;
-    let answer = answer.map_err(|why| why.0)?;
+    let answer = answer.map_err(|why| why.text)?;
     if answer.status != 200 {
         return Err(format!("It answers {}.", answer.status));
     }

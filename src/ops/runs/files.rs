@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::model::RunId;
 use crate::model::role::Action;
 use crate::model::run::{BlobRemains, Run, RunFile, Usage, check_file_name};
-use crate::ops::{Acting, Cx, changed, projects};
+use crate::ops::{Acting, Cx, changed, federation, projects};
 use crate::policy::{Credential, Resource};
 use crate::store::{Cursor, Listed, Range, Read, Tx, schema};
 
@@ -69,15 +69,25 @@ fn ticket<V: Read>(cx: &Cx<V>, way: Way, run: &Run, name: &str, limit: u64) -> R
     let user = cx.subject().user().ok_or_else(no_run)?;
     let key = match &cx.subject().credential {
         Credential::Key(id, _) => id.clone(),
+        Credential::Token { hash, until, .. } => format!("{until}.{hash}"),
         Credential::None | Credential::Shell | Credential::Session(_) => String::new(),
     };
     Ok(Ticket { way, run: run.id, user, key, limit, until: cx.now() + LIFETIME, name: name.to_owned() })
 }
 
-/// Whether the key a ticket was asked for with still is one; the caller asks as the ticket's account. Sessions are not asked.
+/// Whether the key or access token a ticket was asked for with still is one; the caller asks as the ticket's account. Sessions
+/// are not asked.
 pub fn still_good(view: &impl Read, ticket: &Ticket, now: Millis) -> Result<bool> {
     if ticket.key.is_empty() {
         return Ok(true);
+    }
+    if let Some((until, hash)) = ticket.key.split_once('.') {
+        let alive = federation::alive(view, until.parse().unwrap_or(0), hash, now);
+        return match alive {
+            Ok((owner, _)) => Ok(owner.id == ticket.user),
+            Err(error) if error.kind() == Kind::Unauthenticated => Ok(false),
+            Err(error) => Err(error),
+        };
     }
     let key = view.get(&schema::API_KEYS, &ticket.key)?;
     Ok(key.is_some_and(|k| k.owner == ticket.user && !k.is_expired(now)))

@@ -32,7 +32,7 @@ pub struct Ticket {
     pub run: RunId,
     /// Who got it.
     pub user: UserId,
-    /// The public id of the key it was asked for with; empty for a browser session.
+    /// The public id of the key it was asked for with, or end and hash of the access token; empty for a browser session.
     pub key: String,
     /// Bytes at most.
     pub limit: u64,

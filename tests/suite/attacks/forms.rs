@@ -53,6 +53,7 @@ fn no_form_is_taken_from_another_site_or_another_session() {
             "POST /scim/",
             "POST /oidc/callback",
             "POST /oidc/backchannel",
+            "POST /oidc/token",
         ]
         .iter()
         .any(|api| route.starts_with(api))
