@@ -68,7 +68,8 @@ impl App {
     /// the identity to that session's owner instead.
     ///
     /// # Errors
-    /// [`Code::NotOffered`], [`Code::Denied`], [`Code::SetupRequired`], [`Code::Busy`], [`Code::Misconfigured`].
+    /// [`Code::NotOffered`], [`Code::Denied`], [`Code::SetupRequired`], [`Code::TooManyAttempts`], [`Code::Busy`],
+    /// [`Code::Misconfigured`].
     pub async fn begin_company_sign_in(
         &self,
         browser: &str,
@@ -92,6 +93,7 @@ impl App {
             );
             return Err(self.refused(refusal, who)?);
         }
+        self.throttle.begin(who.origin.ip.parse().ok(), self.clock.now())?;
         let begun = match begin(&self.issuers, &config, &self.random, self.clock.now()).await {
             Ok(begun) => begun,
             Err(refusal) => return Err(self.refused(refusal, who)?),

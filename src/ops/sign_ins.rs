@@ -13,7 +13,8 @@ use crate::store::{Range, Read, Tx, schema};
 
 /// How long somebody may take at the provider.
 pub const VALID: Millis = HOUR;
-/// Sign-ins that are kept; a newer one takes the place of the oldest.
+/// Sign-ins that are kept; a newer one takes the place of the oldest. One address begins few enough that those of others stay
+/// for half an hour, see [`super::throttle`].
 pub const KEPT: u64 = 20_000;
 /// The longest ID token kept for the sign-out: it has to fit into an address.
 const HINT_MAX: usize = 6_000;

@@ -17,6 +17,10 @@ const LONGEST: Millis = 15 * MINUTE;
 const LONGEST_NAME: Millis = 5 * SECOND;
 /// What is forgotten after this long without a failure.
 const MEMORY: Millis = 60 * MINUTE;
+/// Sign-ins at the company's provider that one address may begin at once; as many people may stand behind it.
+const BEGUN_AT_ONCE: u32 = 500;
+/// How many of these it gets back each second: that the pending ones of others are not displaced, see `sign_ins::KEPT`.
+const BEGUN_A_SECOND: i64 = 10;
 /// Most entries; beyond it the older half is forgotten.
 const ENTRIES: usize = 20_000;
 
@@ -26,6 +30,7 @@ enum Key {
     Address(Net),
     Name(String),
     Second(UserId),
+    Begun(Net),
 }
 
 /// An IPv4 address, or the /64 an IPv6 customer owns.
@@ -72,6 +77,28 @@ impl Throttle {
             .retry_after(seconds))
     }
 
+    /// Counts a sign-in at the company's provider that is begun from `ip`.
+    ///
+    /// # Errors
+    /// [`Code::TooManyAttempts`] with the seconds to wait.
+    pub fn begin(&self, ip: Option<IpAddr>, now: Millis) -> Result<()> {
+        let Some(ip) = ip else { return Ok(()) };
+        let key = Key::Begun(net(ip));
+        let mut entries = self.0.lock();
+        let found = entries.get(&key).copied().unwrap_or_default();
+        let given_back = (now - found.last_at).max(0).saturating_mul(BEGUN_A_SECOND) / SECOND;
+        let level = found.failures.saturating_sub(u32::try_from(given_back).unwrap_or(u32::MAX));
+        if level >= BEGUN_AT_ONCE {
+            return Err(Error::new(Code::TooManyAttempts, "Too many sign-ins were begun from your network.")
+                .hint("Try again in a moment.")
+                .retry_after(1));
+        }
+        // Counted from the moment of what was given back, so that a steady stream gets its fractions too.
+        let last_at = if level == 0 { now } else { found.last_at + given_back * SECOND / BEGUN_A_SECOND };
+        put(&mut entries, key, Entry { failures: level + 1, last_at });
+        Ok(())
+    }
+
     /// Notes a failed attempt.
     pub fn failed(&self, typed: &str, ip: Option<IpAddr>, now: Millis) {
         self.note(keys(typed, ip), now);
@@ -91,24 +118,8 @@ impl Throttle {
     fn note(&self, keys: Vec<Key>, now: Millis) {
         let mut entries = self.0.lock();
         for key in keys {
-            let entry = entries.entry(key).or_default();
-            if now - entry.last_at > MEMORY {
-                entry.failures = 0;
-            }
-            entry.failures = entry.failures.saturating_add(1);
-            entry.last_at = now;
-        }
-        if entries.len() > ENTRIES {
-            // The older half goes at once, so that a flood of names costs next to nothing per attempt.
-            let mut times: Vec<_> = entries.values().map(|e| e.last_at).collect();
-            let (_, middle, _) = times.select_nth_unstable(ENTRIES / 2);
-            let middle = *middle;
-            let mut spare = ENTRIES / 2;
-            entries.retain(|_, e| {
-                let keep = e.last_at > middle || (e.last_at == middle && spare > 0);
-                spare -= usize::from(keep && e.last_at == middle);
-                keep
-            });
+            let found = entries.get(&key).copied().filter(|e| now - e.last_at <= MEMORY).unwrap_or_default();
+            put(&mut entries, key, Entry { failures: found.failures.saturating_add(1), last_at: now });
         }
     }
 
@@ -120,6 +131,23 @@ impl Throttle {
                 entries.remove(&key);
             }
         }
+    }
+}
+
+/// Keeps an entry; where there are too many, the older half goes at once, so that a flood of names costs next to nothing per
+/// attempt.
+fn put(entries: &mut HashMap<Key, Entry>, key: Key, entry: Entry) {
+    entries.insert(key, entry);
+    if entries.len() > ENTRIES {
+        let mut times: Vec<_> = entries.values().map(|e| e.last_at).collect();
+        let (_, middle, _) = times.select_nth_unstable(ENTRIES / 2);
+        let middle = *middle;
+        let mut spare = ENTRIES / 2;
+        entries.retain(|_, e| {
+            let keep = e.last_at > middle || (e.last_at == middle && spare > 0);
+            spare -= usize::from(keep && e.last_at == middle);
+            keep
+        });
     }
 }
 
@@ -149,6 +177,8 @@ fn delay(key: &Key, failures: u32) -> Millis {
         Key::Pair(..) | Key::Second(_) => (FREE, LONGEST),
         Key::Address(_) => (10 * FREE, LONGEST),
         Key::Name(_) => (2 * FREE, LONGEST_NAME),
+        // Not a failure: `begin` counts it.
+        Key::Begun(_) => return 0,
     };
     match failures.checked_sub(free) {
         None | Some(0) if failures < free => 0,
@@ -211,6 +241,18 @@ mod tests {
         }
         throttle.succeeded("ana", HERE);
         throttle.check("ana", HERE, 0).unwrap();
+    }
+
+    #[test]
+    fn one_address_begins_so_many_sign_ins_and_no_more() {
+        let throttle = Throttle::default();
+        let begun = |from, now| (0..2_000).filter(|_| throttle.begin(from, now).is_ok()).count();
+        assert_eq!(begun(HERE, 1_000), 500);
+        assert_eq!(throttle.begin(HERE, 1_001).unwrap_err().retry_after_seconds(), Some(1));
+        assert_eq!(begun(HERE, 2_000), 10, "ten come back each second");
+        assert_eq!((1..=40).filter(|n| throttle.begin(HERE, 2_000 + n * 50).is_ok()).count(), 20);
+        assert_eq!(begun(THERE, 2_000), 500);
+        assert_eq!(begun(HERE, 3_000_000), 500);
     }
 
     #[test]

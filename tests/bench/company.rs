@@ -129,20 +129,26 @@ struct Browser {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
     host: String,
+    /// One address begins only so many sign-ins.
+    address: String,
 }
 
 impl Browser {
-    fn open(url: &str) -> Self {
+    fn open(url: &str, place: usize) -> Self {
         let host = url.strip_prefix("http://").unwrap().to_owned();
         let stream = TcpStream::connect(&host).unwrap();
         stream.set_nodelay(true).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
-        Browser { stream, reader, host }
+        let address = format!("192.0.2.{}", place % 256);
+        Browser { stream, reader, host, address }
     }
 
     /// Asks for a path with a cookie; the status, where it leads, and the cookie that it sets.
     fn ask(&mut self, path: &str, cookie: &str) -> (String, String, String) {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\n\r\n", self.host);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nx-forwarded-for: {}\r\ncookie: {cookie}\r\n\r\n",
+            self.host, self.address
+        );
         self.stream.write_all(request.as_bytes()).unwrap();
         let (first, headers, _) = message(&mut self.reader).expect("an answer");
         let of = |wanted: &str| {
@@ -194,8 +200,8 @@ pub fn measure(report: &mut Report) {
         ("OIDC_AUTH_METHOD", "pkce"),
         ("BAILIWICK_ALLOW_LOOPBACK_ISSUERS", "true"),
     ];
-    let server = Running::start_with(dir.path(), &[], &env);
-    let mut first = Browser::open(&server.url);
+    let server = Running::start_with(dir.path(), &["--behind-proxy", "127.0.0.1/32"], &env);
+    let mut first = Browser::open(&server.url, 255);
     (0..PEOPLE).for_each(|n| first.sign_in(n));
     let (mut per_core, mut rates, mut limits) = (vec![], vec![], vec![]);
     for round in 0..ROUNDS {
@@ -205,7 +211,7 @@ pub fn measure(report: &mut Report) {
             for client in 0..CLIENTS {
                 let url = &server.url;
                 scope.spawn(move || {
-                    let mut browser = Browser::open(url);
+                    let mut browser = Browser::open(url, client);
                     (0..EACH).for_each(|n| browser.sign_in((round + client * EACH + n) % PEOPLE));
                 });
             }
@@ -248,7 +254,7 @@ fn hanging(report: &mut Report, provider: &Provider, server: &Running, auth: &st
             for n in 0..64 {
                 let url = &server.url;
                 scope.spawn(move || {
-                    let mut browser = Browser::open(url);
+                    let mut browser = Browser::open(url, n);
                     let (path, cookie) = browser.begin(n);
                     assert_eq!(browser.ask(&path, &cookie).0, "503");
                 });
