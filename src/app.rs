@@ -44,6 +44,7 @@ mod enrolment;
 mod factors;
 pub mod federation;
 mod passkeys;
+mod people;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +83,10 @@ pub struct App {
     sealer: Sealer,
     /// What is known of other people's issuers.
     issuers: crate::idp::Issuers,
+    /// Brakes on mail that strangers have sent.
+    sign_ups: Throttle,
+    /// Rings when something is put into the outbox.
+    bell: tokio::sync::Notify,
 }
 
 /// What the instance is made from.
@@ -162,6 +167,8 @@ impl App {
             base_url: parts.base_url,
             sealer,
             issuers: crate::idp::Issuers::default(),
+            sign_ups: Throttle::default(),
+            bell: tokio::sync::Notify::new(),
         })
     }
 
@@ -703,6 +710,10 @@ impl App {
         self.requests.flush(&self.store);
         self.store.submit(move |tx| ops::sessions::sweep(tx, now).map(drop));
         self.store.submit(move |tx| ops::sign_ins::sweep(tx, now));
+        self.store.submit(move |tx| {
+            ops::sign_up::sweep(tx, now)?;
+            ops::outbox::sweep(tx, now)
+        });
     }
 
     /// The last housekeeping, then the store drains.

@@ -71,6 +71,13 @@ pub fn rfc3339(at: Millis) -> String {
         .unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned())
 }
 
+/// `at` as a day in UTC for people: `3 May 2026`.
+pub fn day(at: Millis) -> String {
+    let form = time::macros::format_description!("[day padding:none] [month repr:long] [year]");
+    let day = OffsetDateTime::from_unix_timestamp(at.div_euclid(SECOND)).ok();
+    day.and_then(|t| t.format(form).ok()).unwrap_or_default()
+}
+
 /// Reads an RFC 3339 timestamp; `None` when it is not one.
 pub fn parse_rfc3339(text: &str) -> Option<Millis> {
     let t = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -89,6 +96,7 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert!(rfc3339(at + 7) < rfc3339(at + 10), "texts sort as moments do");
         assert_eq!(parse_rfc3339("yesterday"), None);
+        assert_eq!(day(at), "23 November 2025");
     }
 
     #[test]

@@ -73,6 +73,7 @@ codes! {
     CsrfRefused         "CSRF_REFUSED"         Denied          "The form was not sent by a page of this server.";
     SetupRequired       "SETUP_REQUIRED"       Denied          "There is no user yet; the setup link or the shell makes the first.";
     SetupVoid           "SETUP_VOID"           Denied          "The setup link is used, expired or void.";
+    InvitationVoid      "INVITATION_VOID"      Denied          "The invitation is used, withdrawn, expired, or more than its maker may give by now.";
     NotFound            "NOT_FOUND"            NotFound        "There is no such thing.";
     MethodNotAllowed    "METHOD_NOT_ALLOWED"   NotFound        "The path exists, but not with this method.";
     NameTaken           "NAME_TAKEN"           Conflict        "The name is in use.";

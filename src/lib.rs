@@ -9,8 +9,10 @@
 //! | [`cli`], [`control`] | the command line; the socket by which it reaches a running server |
 //! | [`console`] | pages for people, over the same use-cases as every surface |
 //! | [`http`] | the server: TLS, the one middleware, error formats, assets, health |
+//! | [`dns`] | the question whether a domain holds a record |
 //! | [`idp`] | adapters to OpenID providers and LDAP directories |
-//! | [`jobs`] | what the server does by itself: the sync with the directory |
+//! | [`jobs`] | what the server does by itself: the sync with the directory, sending mail |
+//! | [`mail`] | speaking to the mail server, and what mails say |
 //! | [`model`] | plain data and the rules that need nothing but the data itself |
 //! | [`policy`] | the access decision: pure, total, explains itself |
 //! | [`store`] | an ordered transactional byte map with typed tables, indexes, group commit |
@@ -31,11 +33,13 @@ pub mod console;
 pub mod control;
 pub mod crypto;
 pub mod decisions;
+pub mod dns;
 pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod idp;
 pub mod jobs;
+pub mod mail;
 pub mod meter;
 pub mod model;
 pub mod ops;

@@ -74,6 +74,7 @@ async fn serve(
     actix_web::rt::spawn(reload_on_hangup(certificates.clone())?);
     actix_web::rt::spawn(keep_house(app.clone()));
     actix_web::rt::spawn(crate::jobs::directory::keep(app.clone().into_inner()));
+    actix_web::rt::spawn(crate::jobs::outbox::keep(app.clone().into_inner()));
     actix_web::rt::spawn(sweep_runs(app.clone(), blobs.clone().into_inner()));
     let (for_shell, for_routes, its_config) = (app.clone(), app.clone(), Arc::new(config.clone()));
     let handle = move |request| {

@@ -57,8 +57,11 @@ async fn try_add(app: &Instance, visit: &Visit, team: &str, fields: &Fields) -> 
         return Err(Error::invalid("Enter a username or an e-mail address."));
     }
     let role = fields.text("role").to_owned();
-    let (to, of) = (team.to_owned(), format!("/{team}/members"));
-    match app.act(&visit.caller, move |cx| ops::teams::invite(cx, &to, &who, &role)).await? {
+    let of = format!("/{team}/members");
+    // Without the box in the form nothing is mailed; a form of before had none.
+    let mail = fields.get("mail") == "on";
+    let (invited, link) = app.invite_to_team(&visit.caller, team, &who, &role, mail).await?;
+    match invited {
         Invited::Added(user, membership, held) if membership.since_at < visit.now => {
             visit.done(&of, format!("{} was in {team} already, as {}.", user.username, held.label()))
         }
@@ -67,13 +70,10 @@ async fn try_add(app: &Instance, visit: &Visit, team: &str, fields: &Fields) -> 
             let said = format!("{} is in {team} now, as {}.", user.username, held.label());
             visit.done_with_undo(&of, said, undo)
         }
-        Invited::Pending(invite, _) => {
-            let undo = Undo { action: format!("{of}/invitations/{}/withdraw", invite.id.0), fields: vec![] };
-            let said = format!(
-                "{} is invited. Nothing was mailed; the invitation is taken up when the person is created.",
-                invite.email
-            );
-            visit.done_with_undo(&of, said, undo)
+        Invited::Pending(waiting) => {
+            let mut shown = page(app, visit, &Fields::default(), team, "members", None)?;
+            shown.sent = Some(super::invitations::sent(&waiting, link));
+            visit.html(&shown)
         }
     }
 }
@@ -222,6 +222,29 @@ pub async fn withdraw(
     visit.settle(&format!("/{team}/members"), outcome.map(|()| "The invitation is withdrawn.".to_owned()))
 }
 
+/// `POST /{team}/members/invitations/{id}/{what}`: sends one again by mail (`resend`), or makes a link to hand over (`link`).
+pub async fn resend(
+    app: Instance,
+    request: HttpRequest,
+    parts: web::Path<(String, u64, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let (team, id, what) = parts.into_inner();
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    if !matches!(what.as_str(), "resend" | "link") {
+        return Err(Error::not_found("There is no such action."));
+    }
+    match app.resend(&visit.caller, InviteId(id), what == "resend").await {
+        Ok((waiting, link)) => {
+            let mut shown = page(&app, &visit, &Fields::default(), &team, "members", None)?;
+            shown.sent = Some(super::invitations::sent(&waiting, link));
+            visit.html(&shown)
+        }
+        Err(error) => visit.settle(&format!("/{team}/members"), Err(error)),
+    }
+}
+
 /// `POST /{team}/service-accounts`: makes one with its first key, shown once on this answer.
 pub async fn create_service(
     app: Instance,
@@ -269,6 +292,7 @@ pub async fn save(
         description: Some(fields.text("about").to_owned()),
         private_projects: switch("private", org.private_projects),
         members_invite: switch("invite", org.admins_invite),
+        recommended: switch("recommended", false),
     };
     let of = team.clone();
     match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {

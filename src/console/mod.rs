@@ -3,11 +3,15 @@
 //! here, and nothing is shown that an op did not return. Next: `page` for what pages show, then a handler file per area.
 
 mod account;
+mod arrive;
 mod audit;
 mod company;
+mod domains;
 mod entry;
 mod factors;
 mod home;
+mod invitations;
+mod mail;
 mod members;
 mod organization;
 pub mod page;
@@ -55,6 +59,10 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/oidc/link").post(company::link))
         .service(page("/oidc/callback").get(company::callback).post(company::callback_post))
         .service(page("/oidc/backchannel-logout").post(company::backchannel))
+        .service(page("/invite").get(arrive::invitation).post(arrive::accept))
+        .service(page("/invite/decline").post(arrive::decline))
+        .service(page("/signup").get(arrive::sign_up).post(arrive::sign_up_post))
+        .service(page("/signup/confirm").get(arrive::confirm).post(arrive::confirm_post))
         .service(page("/setup").get(entry::setup).post(entry::setup_post))
         .service(page("/setup/done").get(entry::setup_done))
         .service(page("/authorize").get(account::keys).post(account::create_key))
@@ -66,6 +74,13 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/settings/{form}").get(sign_in_settings::show).post(sign_in_settings::save))
         .service(page("/system-admin").get(sign_in_settings::system_admin))
         .service(page("/console/organization").get(organization::show))
+        .service(page("/console/organization/domains").get(domains::show).post(domains::claim))
+        .service(page("/console/organization/domains/{domain}/{what}").post(domains::change))
+        .service(page("/console/mail").get(mail::show))
+        .service(page("/console/mail/{id}/again").post(mail::again))
+        .service(page("/console/invitations").get(invitations::list).post(invitations::create))
+        .service(page("/console/invitations/bulk").get(invitations::bulk).post(invitations::bulk_post))
+        .service(page("/console/invitations/{id}/{what}").post(invitations::change))
         .service(page("/console/provisioning").get(provisioning::show).post(provisioning::create))
         .service(page("/console/provisioning/adoption").post(provisioning::adoption))
         .service(page("/console/provisioning/team").post(provisioning::team))
@@ -96,6 +111,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/users/{user}/credentials").get(person::credentials))
         .service(page("/console/users/{user}/{what}").post(person::change))
         .service(page("/console/teams").get(teams::list))
+        .service(page("/console/teams/join").post(domains::join))
         .service(page("/console/teams/new").get(teams::new).post(teams::create))
         .service(page("/console/projects").get(projects::list))
         .service(page("/console/projects/new").get(projects::new).post(projects::create))
@@ -126,6 +142,7 @@ fn of_teams(routes: &mut web::ServiceConfig) {
             .service(page("/{team}/members/{user}/role").post(members::set_role))
             .service(page("/{team}/members/{user}/remove").post(members::remove))
             .service(page("/{team}/members/invitations/{id}/withdraw").post(members::withdraw))
+            .service(page("/{team}/members/invitations/{id}/{what}").post(members::resend))
             .service(page("/{team}/{project}").get(project::overview))
             .service(page("/{team}/{project}/access").get(project::access))
             .service(page("/{team}/{project}/settings").get(project::settings))

@@ -45,6 +45,8 @@ pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
         ("Settings", "/console/settings", true),
         ("Sign-in", super::sign_in_settings::HOME, true),
         ("Organization", "/console/organization", true),
+        ("Domains", super::domains::HOME, true),
+        ("Mail", super::mail::HOME, true),
         ("Provisioning", super::provisioning::HOME, true),
         ("Custom roles", HOME, false),
         ("Permissions", "/console/roles/permissions", false),

@@ -7,7 +7,7 @@ use super::page::parts::{Choice, Link, Mark, Stamp, Tab};
 use super::page::sign_in_settings::{CheckLine, Control, Copied, Hint, Input, Method, SignInSettings, SyncLines};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
 use super::words;
-use crate::config::settings::{Kind, Resolved, Settings, Source, sso};
+use crate::config::settings::{Kind, Resolved, Settings, Source, mail, sso};
 use crate::error::{Error, Kind as Trouble, Result};
 use crate::http::reply;
 use crate::model::identity::{Check, SyncReport};
@@ -94,6 +94,36 @@ const LDAP: Form = Form {
     bench: Some(("User name or address", "Somebody of the directory. No password is needed, and nothing is written.")),
 };
 
+const MAIL: Form = Form {
+    name: "mail",
+    address: "/console/settings/mail",
+    title: "Mail server",
+    intro: "How invitations reach people by mail. Without a mail server their links are shown to copy.",
+    settings: &[
+        (mail::SERVER, "Mail server"),
+        (mail::TLS, "Encryption"),
+        (mail::USER, "User name"),
+        (mail::PASSWORD, "Password"),
+        (mail::FROM, "Sender"),
+        (mail::CA_FILE, "Certificate authority"),
+        (mail::INVITATIONS_VALID, "Links of invitations are valid for"),
+    ],
+    bench: None,
+};
+
+const SIGN_UP: Form = Form {
+    name: "sign-up",
+    address: "/console/settings/sign-up",
+    title: "Signing up",
+    intro: "Whether people with an address at a domain of the organization make their accounts by themselves, and whom others ask.",
+    settings: &[
+        (mail::SIGN_UP, "Signing up is open"),
+        (mail::CONTACT, "Whom to ask"),
+        (mail::DNS_SERVER, "DNS server"),
+    ],
+    bench: None,
+};
+
 const HINTS: &[Hint] = &[
     Hint {
         name: "Okta",
@@ -130,7 +160,7 @@ const DIRECTORIES: &[Hint] = &[
 ];
 
 fn form_named(name: &str) -> Result<&'static Form> {
-    [&GENERAL, &OIDC, &LDAP]
+    [&GENERAL, &OIDC, &LDAP, &MAIL, &SIGN_UP]
         .into_iter()
         .find(|f| f.name == name)
         .ok_or_else(|| Error::not_found("There is no such page of settings."))
@@ -191,7 +221,7 @@ fn page(
         copied,
         hints: hints.iter().map(|h| Hint { name: h.name, text: h.text }).collect(),
         inputs: inputs.collect(),
-        tested: form.bench.is_some(),
+        tested: form.bench.is_some() || form.name == MAIL.name,
         bench: form.bench,
         checks: shown
             .checks
@@ -233,17 +263,20 @@ fn sync_lines(report: &SyncReport, now: i64) -> SyncLines {
 }
 
 /// The tabs of the settings, with those of signing in between them.
-fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
-    let mut tabs = super::roles::tabs(visit, HOME);
+pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
+    let is_mail = [super::mail::HOME, MAIL.address, SIGN_UP.address].contains(&current);
+    let base = if is_mail { super::mail::HOME } else { HOME };
+    let mut tabs = super::roles::tabs(visit, base);
     if current != HOME {
-        let more = [&OIDC, &LDAP].map(|form| Tab {
+        let forms = if is_mail { [&MAIL, &SIGN_UP] } else { [&OIDC, &LDAP] };
+        let more = forms.map(|form| Tab {
             label: form.title,
             href: form.address.to_owned(),
             current: form.address == current,
             count: None,
         });
-        tabs.iter_mut().for_each(|tab| tab.current = false);
-        let at = tabs.iter().position(|t| t.href == HOME).map_or(tabs.len(), |at| at + 1);
+        tabs.iter_mut().for_each(|tab| tab.current = tab.href == current);
+        let at = tabs.iter().position(|t| t.href == base).map_or(tabs.len(), |at| at + 1);
         tabs.splice(at..at, more);
     }
     tabs
@@ -372,7 +405,7 @@ pub async fn save(
         Err(error) if error.kind() == Trouble::Denied || !reply::status(&error).is_client_error() => return Err(error),
         Err(error) => return again(Shown { problem: error.sentence(), ..Shown::default() }, &error),
     };
-    let checks = test(&app, &visit, form, &would).await?;
+    let checks = test(&app, &visit, form, &would, fields.get("do") == "test").await?;
     if fields.get("do") == "test" {
         return visit.html(&page(&app, &visit, form, Some(&fields), Shown { checks, ..Shown::default() })?);
     }
@@ -420,8 +453,11 @@ fn changes(form: &Form, all: &[Resolved], fields: &Fields) -> Changes {
     out
 }
 
-/// The live test of what a form would put in force; nothing where nothing is named to connect to.
-async fn test(app: &Instance, visit: &Visit, form: &Form, would: &Settings) -> Result<Vec<Check>> {
+/// The live test of what a form would put in force; for mail only where it was asked for, since it sends one. Nothing where nothing is named to connect to.
+async fn test(app: &Instance, visit: &Visit, form: &Form, would: &Settings, wanted: bool) -> Result<Vec<Check>> {
+    if form.name == MAIL.name && wanted {
+        return app.test_mail(&visit.caller, would.mail()).await;
+    }
     if form.name == OIDC.name && !would.oidc().issuer.is_empty() {
         return app.test_company(&visit.caller, would.oidc()).await;
     }

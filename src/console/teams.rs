@@ -65,7 +65,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         Column::by("Created", "created"),
     ];
     let mut list = super::list_from(&query, "/console/teams", "teams", columns, "name");
-    let (rows, can_create) = app.ask(&visit.caller, |cx| {
+    let (rows, can_create, open) = app.ask(&visit.caller, |cx| {
         let q = list.q.to_lowercase();
         let mut teams = visible(cx, &visit)?;
         teams.retain(|t| t.name.to_lowercase().contains(&q) || t.description.to_lowercase().contains(&q));
@@ -77,10 +77,11 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             teams.reverse();
         }
         let rows = list.cut(teams).iter().map(|team| row(cx, &visit, team)).collect::<Result<Vec<_>>>()?;
-        Ok((rows, cx.can(Action::TeamCreate, Resource::Org(visit.org))?))
+        let open = ops::domains::open_to_me(cx)?.into_iter().map(|team| (team.name, team.description)).collect();
+        Ok((rows, cx.can(Action::TeamCreate, Resource::Org(visit.org))?, open))
     })?;
     let frame = visit.frame("Teams", Section::Teams).crumb("Teams", "");
-    visit.html(&Teams { frame, list, rows, can_create })
+    visit.html(&Teams { frame, list, rows, can_create, open })
 }
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&Error>) -> NewTeam {
@@ -170,13 +171,18 @@ pub fn page(
                     let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
                     into.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
                 }
-                Member::Invited(invite, held) => invites.push(InviteRow {
-                    id: invite.id.0.to_string(),
-                    email: invite.email.clone(),
-                    role: Mark::role(held.label()),
-                    at: words::stamp(invite.created_at, visit.now),
-                    by: String::new(),
-                }),
+                Member::Invited(invite, held) => {
+                    let described = ops::invitations::describe(cx, invite.clone())?;
+                    invites.push(InviteRow {
+                        id: invite.id.0.to_string(),
+                        email: invite.email.clone(),
+                        role: Mark::role(held.label()),
+                        at: words::stamp(invite.created_at, visit.now),
+                        by: described.by.unwrap_or_default(),
+                        state: Mark::invitation(invite.is_over(visit.now), invite.token.is_empty()),
+                        mail: described.mail.map(|(state, _)| super::invitations::mail_mark(state)),
+                    });
+                }
             }
         }
         let counts = (readable.len(), members.len(), services.len());
@@ -247,6 +253,8 @@ pub fn page(
             suggestions,
             problem: sent.filter(|_| !matches!(tab, "settings")).map(|(_, e)| e.sentence()).unwrap_or_default(),
             new_key: None,
+            sent: None,
+            has_mail: app.has_mail(),
             loses: loses(&team, people, services_left),
             can_delete: cx.can(Action::TeamDelete, on)?,
             name: team.name,
@@ -331,6 +339,13 @@ fn switches(cx: &Asking, team: &team::Team, sent: Option<&Fields>) -> Result<Vec
             help: "Members add people with a role up to their own; else only admins do.",
             on: !org.admins_invite && on("invite", team.members_invite),
             held: if org.admins_invite { format!("{} lets only admins invite.", org.name) } else { String::new() },
+        },
+        Switch {
+            name: "recommended",
+            label: "Recommend this team to newcomers with a matching e-mail domain",
+            help: "Whoever has an address at a domain of the organization is told of the team and may join it as a member.",
+            on: on("recommended", team.recommended),
+            held: String::new(),
         },
     ])
 }

@@ -207,6 +207,7 @@ fn sentence(e: &Event) -> Vec<Part> {
         "system" => plain(match e.actor.name.as_str() {
             "shell" => "The shell",
             "setup" => "The setup link",
+            "newcomer" => "A newcomer",
             "server" => "The server, at its first start,",
             other => other,
         }),
@@ -308,6 +309,49 @@ fn sentence(e: &Event) -> Vec<Part> {
             if !to("role").is_empty() {
                 words.push(plain(&format!(" as {}", to("role"))));
             }
+        }
+        "user:invite" if !to("invited").is_empty() => {
+            let verb = if to("link").is_empty() { "invited" } else { "sent the invitation again of" };
+            say(format!(" {verb} {} to ", to("invited")));
+            words.push(target);
+            if !to("role").is_empty() {
+                words.push(plain(&format!(" as {}", to("role"))));
+            }
+        }
+        "user:invite" => {
+            say(" took up an invitation for ".to_owned());
+            words.push(target);
+        }
+        "user:uninvite" | "team:uninvite" if to("answer") == "declined" => {
+            say(format!(" declined the invitation of {} to ", from("invited")));
+            words.push(target);
+        }
+        "user:uninvite" => {
+            say(format!(" withdrew the invitation of {} to ", from("invited")));
+            words.push(target);
+        }
+        "team:join" if !to("member").is_empty() => {
+            let member = to("member");
+            if member == e.actor.name {
+                say(" joined ".to_owned());
+            } else {
+                say(" put ".to_owned());
+                words.push(Part { href: format!("/console/users/{member}"), text: member });
+                words.push(plain(" into "));
+            }
+            words.push(target);
+            words.push(plain(&format!(" as {}", to("role"))));
+        }
+        "organization:update" if e.target.kind == "domain" => {
+            let (came, left) = (to("domain"), from("domain"));
+            say(match (came.is_empty(), left.is_empty(), to("proved").is_empty()) {
+                (false, ..) => " claimed the domain ",
+                (_, false, _) => " gave up the domain ",
+                (.., false) => " proved the domain ",
+                _ => " changed the default team of the domain ",
+            }
+            .to_owned());
+            words.push(plain(&e.target.name));
         }
         "team:uninvite" => {
             let member = from("member");

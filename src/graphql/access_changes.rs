@@ -137,7 +137,10 @@ impl AccessChanges {
             })
             .await
             .map_err(shown)?;
-        let (Invited::Added(.., held) | Invited::Pending(_, held)) = invited;
+        let held = match invited {
+            Invited::Added(.., held) => held,
+            Invited::Pending(waiting) => waiting.held,
+        };
         Ok(Some(UpdateTeamMemberPayload { success: true, role: held.label().to_owned() }))
     }
 
@@ -150,6 +153,7 @@ impl AccessChanges {
             description: input.description,
             private_projects: input.private_projects,
             members_invite: input.members_invite,
+            recommended: None,
         };
         let team = app.act(who, move |cx| ops::teams::update(cx, &input.entity_name, &change)).await.map_err(shown)?;
         Ok(Some(EntityPayload { entity: Some(Entity::team(team)) }))

@@ -91,8 +91,8 @@ impl Mutation {
         Ok(Some(CreateTeamPayload { entity: Some(Entity::team(team)) }))
     }
 
-    /// Adds somebody of the organization to a team at once; an address that nobody has gets an invitation that waits. Somebody
-    /// who is in the team already keeps the role.
+    /// Adds somebody of the organization to a team at once; an address that nobody has gets an invitation that waits, by mail
+    /// where there is a mail server. Somebody who is in the team already keeps the role.
     #[graphql(complexity = "HEAVY + child_complexity")]
     async fn create_invite(&self, cx: &Context<'_>, input: CreateInviteInput) -> Result<Option<CreateInvitePayload>> {
         let (app, who) = of(cx);
@@ -102,9 +102,9 @@ impl Mutation {
             .or(input.username)
             .filter(|whom| !whom.is_empty())
             .ok_or_else(|| shown(Error::invalid("Name whom to invite: an email or a username.")))?;
-        let invited =
-            app.act(who, move |cx| ops::teams::invite(cx, &input.entity_name, &whom, &role)).await.map_err(shown)?;
-        Ok(Some(CreateInvitePayload { invite: Some(Invite(invited)) }))
+        let mail = input.send_email.unwrap_or(true);
+        let (invited, link) = app.invite_to_team(who, &input.entity_name, &whom, &role, mail).await.map_err(shown)?;
+        Ok(Some(CreateInvitePayload { invite: Some(Invite(invited, link)) }))
     }
 
     /// Takes a member out of a team, or withdraws a pending invitation. A service account of the team is deleted by this.
@@ -330,6 +330,8 @@ pub struct CreateInviteInput {
     admin: Option<bool>,
     /// `admin`, `member`, `viewer`, or a custom role by its exact name; goes before `admin`.
     role: Option<String>,
+    /// Whether an invitation is mailed, where there is a mail server; true when absent.
+    send_email: Option<bool>,
 }
 
 /// Of `createInvite`.

@@ -2,8 +2,9 @@
 
 use super::people::{Organization, User};
 use super::types::{DateTime, Int64, Json, PageInfo, of, shown};
+use crate::model::invitation::Invite as Waiting;
 use crate::model::role::{Action, TeamRole};
-use crate::model::team::{Invite as Waiting, Org, Team};
+use crate::model::team::{Org, Team};
 use crate::ops;
 use crate::ops::lookup::Place;
 use crate::ops::teams::{Invited, Member as Row};
@@ -309,12 +310,12 @@ impl Member {
 }
 
 /// What `createInvite` did: an invitation that waits, or the person who is in the team already.
-pub struct Invite(pub Invited);
+pub struct Invite(pub Invited, pub Option<String>);
 
 impl Invite {
     fn waiting(&self) -> Option<&Waiting> {
         match &self.0 {
-            Invited::Pending(invite, _) => Some(invite),
+            Invited::Pending(waiting) => Some(&waiting.invite),
             Invited::Added(..) => None,
         }
     }
@@ -326,7 +327,7 @@ impl Invite {
     /// The line's id in the team's member list.
     async fn id(&self) -> ID {
         ID(match &self.0 {
-            Invited::Pending(invite, _) => invite.id.global(),
+            Invited::Pending(waiting) => waiting.invite.id.global(),
             Invited::Added(user, ..) => user.id.global(),
         })
     }
@@ -342,7 +343,7 @@ impl Invite {
     /// The invited address, or the person's.
     async fn email(&self) -> Option<&str> {
         match &self.0 {
-            Invited::Pending(invite, _) => Some(&invite.email),
+            Invited::Pending(waiting) => Some(&waiting.invite.email),
             Invited::Added(user, ..) => user.email(),
         }
     }
@@ -350,9 +351,19 @@ impl Invite {
     /// The role it gives or gave.
     async fn role(&self) -> &str {
         match &self.0 {
-            Invited::Pending(_, held) => held.label(),
+            Invited::Pending(waiting) => waiting.held.label(),
             Invited::Added(_, _, held) => held.label(),
         }
+    }
+
+    /// The link to hand over, where it was not mailed or the caller may vouch for addresses; told this once.
+    async fn link(&self) -> Option<&str> {
+        self.1.as_deref()
+    }
+
+    /// Whether it was mailed.
+    async fn mailed(&self) -> bool {
+        matches!(&self.0, Invited::Pending(waiting) if waiting.mailed)
     }
 
     /// Whether it waits for somebody to have the address.
@@ -363,7 +374,7 @@ impl Invite {
     /// When it was made, or since when the person is in the team.
     async fn created_at(&self) -> DateTime {
         DateTime(match &self.0 {
-            Invited::Pending(invite, _) => invite.created_at,
+            Invited::Pending(waiting) => waiting.invite.created_at,
             Invited::Added(_, membership, _) => membership.since_at,
         })
     }

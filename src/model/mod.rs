@@ -3,9 +3,12 @@
 
 pub mod audit;
 pub mod credential;
+pub mod domain;
 pub mod factor;
 pub mod federation;
 pub mod identity;
+pub mod invitation;
+pub mod mail;
 pub mod name;
 pub mod profile;
 pub mod project;
@@ -56,7 +59,8 @@ ids! {
     UserId "User" "A person or a service account. Shares its sequence with teams, so no number names both.";
     TeamId "Entity" "A team. Shares its sequence with users.";
     ProjectId "Project" "A project.";
-    InviteId "Invite" "A pending invitation to a team.";
+    InviteId "Invite" "A pending invitation.";
+    MailId "Mail" "A mail that is due or was sent.";
     RunId "Run" "A run, inside a project.";
     RoleId "Role" "A custom role of an organization.";
     HoldId "Hold" "Changes of a directory that are held back together.";

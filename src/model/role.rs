@@ -260,6 +260,8 @@ actions! {
     OrganizationUpdate      "organization:update"       Org     writes [Admin] [] "Rename the organization.";
     UserList                "user:list"                 Org     reads  [Admin] [] "List and search all users.";
     UserCreate              "user:create"               Org     writes [Admin] [] "Create a user.";
+    UserInvite              "user:invite"               Org     writes [Admin] [] "Invite people to the organization.";
+    UserUninvite            "user:uninvite"             Org     writes [Admin] [] "Withdraw invitations to the organization.";
     RoleRead                "role:read"                 Org     reads  [Admin Member Viewer] [] "See the custom roles and the catalogue.";
     RoleCreate              "role:create"               Org     writes [Admin] [] "Define a custom role.";
     RoleUpdate              "role:update"               Org     writes [Admin] [] "Change a custom role.";

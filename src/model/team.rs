@@ -1,7 +1,7 @@
-//! Organizations, teams, memberships and pending invitations.
+//! Organizations, teams and memberships.
 
 use super::role::TeamRole;
-use super::{InviteId, OrgId, TeamId, UserId};
+use super::{OrgId, TeamId, UserId};
 use crate::clock::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,9 @@ pub struct Team {
     /// Whether every member may invite, not only admins.
     #[serde(default)]
     pub members_invite: bool,
+    /// Whether newcomers whose address is at a domain of the organization are told of it and may join by themselves.
+    #[serde(default)]
+    pub recommended: bool,
     /// Who made it.
     #[serde(default)]
     pub created_by: Option<UserId>,
@@ -92,22 +95,4 @@ pub struct Membership {
     pub role: TeamRole,
     /// Since when.
     pub since_at: Millis,
-}
-
-/// An invitation of an address that no account has yet. It carries no right; the account made for the address takes it up,
-/// if the inviter may still invite at that moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invite {
-    /// Permanent.
-    pub id: InviteId,
-    /// The team.
-    pub team: TeamId,
-    /// The invited address.
-    pub email: String,
-    /// The role it will give.
-    pub role: TeamRole,
-    /// Who invited.
-    pub by: UserId,
-    /// When.
-    pub created_at: Millis,
 }

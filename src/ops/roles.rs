@@ -5,10 +5,11 @@
 use super::{Acting, Cx, absent, changed};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::{Change, Named};
+use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::project::ProjectMember;
 use crate::model::role::{Action, CustomRole, TeamRole};
-use crate::model::team::{Invite, Membership};
+use crate::model::team::Membership;
 use crate::model::{Entity, OrgId, RoleId};
 use crate::policy::{Held, Resource};
 use crate::store::{Range, Read, schema};

@@ -3,7 +3,7 @@
 
 use super::{Acting, Cx, changed, switched};
 use crate::config::env::Env as Environment;
-use crate::config::settings::{self, Resolved, Settings, Source, sso};
+use crate::config::settings::{self, Resolved, Settings, Source, mail, sso};
 use crate::crypto::{Random, Sealer};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Named;
@@ -136,6 +136,7 @@ pub type Changes = Vec<(&'static str, Option<String>)>;
 /// The secret that is sent to the address which these settings name; it never goes to another one than it was given for.
 const SENT_TO: &[(&str, &[&str])] = &[
     (sso::LDAP_BIND_PASSWORD, &[sso::LDAP_ADDRESS, sso::LDAP_TLS, sso::LDAP_CA_FILE]),
+    (mail::PASSWORD, &[mail::SERVER, mail::TLS, mail::CA_FILE]),
     (sso::OIDC_CLIENT_SECRET, &[sso::OIDC_ISSUER, sso::CA_FILE, sso::ALLOW_LOOPBACK]),
 ];
 

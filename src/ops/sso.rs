@@ -10,7 +10,7 @@
 //! - A background sync is not a sign-in: what it takes is weighed by the fuse.
 
 use super::provision::Toll;
-use super::{Acting, Cx, audit, fuse, sessions, teams, users};
+use super::{Acting, Cx, audit, domains, fuse, sessions, teams, users};
 use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Kind, Result};
@@ -295,6 +295,15 @@ fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> R
         )
         .hint("Ask whoever runs it to send your address."));
     };
+    let waiting = cx.view().count(&schema::INVITES_OF_EMAIL, Range::all().under(&(name::fold(email),)), 1)?;
+    let is_captured = domains::capturing(cx.view(), email)?.is_some_and(|domain| domain.org == HOME);
+    if waiting == 0 && !is_captured && domains::is_claiming(cx.view(), HOME)? {
+        return Err(Error::denied(
+            "You have no account here, and your address is at none of the domains that the organization claims.",
+            true,
+        )
+        .hint("Ask an organization admin to invite you."));
+    }
     let new = users::NewUser {
         email: email.to_owned(),
         username: wanted_username(cx, who, settings)?,
@@ -307,6 +316,9 @@ fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> R
         cx.put(grant, &schema::IDENTITIES, &fresh(cx, &link, user.id))?;
         Ok(vec![linked_to(&link)])
     });
+    if let Ok(user) = &user {
+        domains::welcome(cx, user, &[], waiting > 0)?;
+    }
     // Its sentences speak to admins about "a user"; what is wrong with names and addresses is what the person must know too.
     user.map(|user| (user, Account::Made)).map_err(|e| match e.kind() {
         Kind::Denied | Kind::NotFound => e,

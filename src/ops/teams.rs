@@ -1,15 +1,17 @@
-//! Teams: create, find, list, change, delete; members, their roles, pending invitations. Service accounts:
+//! Teams: create, find, list, change, delete; members, their roles. Invitations: `invitations.rs`; service accounts:
 //! `service_accounts.rs`.
 
+pub use super::invitations::Invited;
 use super::{Acting, Cx, Grant, absent, changed, or_absent, roles, roster};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::{Change, Named};
+use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::role::{Action, TeamRole};
-use crate::model::team::{Invite, Membership, Team};
+use crate::model::team::{Membership, Team};
 use crate::model::user::{Status, User};
 use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
-use crate::policy::{Actor, Credential, Held, Resource, Subject, decide_giving};
+use crate::policy::{Held, Resource};
 use crate::store::{Listed, Range};
 use crate::store::{Read, schema};
 use std::sync::Arc;
@@ -80,6 +82,7 @@ pub(super) fn create_with(
         description: String::new(),
         private_projects: false,
         members_invite: false,
+        recommended: false,
         created_by: cx.subject().user(),
         created_at: cx.now(),
         version: 1,
@@ -171,105 +174,9 @@ pub fn members<V: Read>(cx: &Cx<V>, team: &Team) -> Result<Vec<Member>> {
     Ok(people)
 }
 
-/// What [`invite`] did.
-#[derive(Clone, Debug)]
-pub enum Invited {
-    /// The person was in the organization and is in the team now.
-    Added(Box<User>, Membership, Held),
-    /// Nobody has the address yet; the invitation waits.
-    Pending(Invite, Held),
-}
-
-/// Adds a person of the organization to a team, or invites an address that nobody has yet. Somebody who is in the team
-/// already keeps the role: inviting never takes rights away. A viewer of the organization becomes view-only.
-///
-/// # Errors
-/// [`Code::NotFound`], [`Code::InvalidValue`], [`Code::Denied`], also where `role` (a predefined name, or a custom one
-/// exactly) holds what the asker lacks in the team.
+/// [`super::invitations::to_team`] without a link: what an invitation promises is taken up when the account is made.
 pub fn invite(cx: &mut Acting, team: &str, who: &str, role: &str) -> Result<Invited> {
-    let typed = team;
-    let team = must_exist(cx.view(), typed)?;
-    let user = super::users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some());
-    let action = match &user {
-        Some(user) if is_joining(cx, &team, user)? => Action::TeamJoin,
-        _ => Action::TeamInviteUser,
-    };
-    let _may = or_absent(cx.allow(action, on(&team)), "team", typed)?;
-    super::connections::local_only(cx, team.id)?;
-    let role = roles::by_name(cx.view(), team.org, role)?;
-    let given = Held::load(cx.view(), role)?;
-    let grant = cx.allow_giving(action, on(&team), &given)?;
-    let Some(user) = user else {
-        if who.contains('@') {
-            return invite_address(cx, grant, &team, who, given);
-        }
-        return Err(Error::not_found(format!("There is no user '{}' in the organization.", shown(who)))
-            .hint("Create the user first, or invite an e-mail address."));
-    };
-    if user.is_service() {
-        return Err(Error::invalid("A service account belongs to the team that made it."));
-    }
-    if let Some(present) = cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))? {
-        let held = Held::load(cx.view(), present.role)?;
-        return Ok(Invited::Added(Box::new(user), present, held));
-    }
-    let given = roster::fitting(&user, team.org, given);
-    let membership = roster::enter(cx, &grant, &team, &user, given.role)?;
-    roster::turn_over(cx, &grant, team.id)?;
-    let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(given.label()))];
-    cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Invited::Added(Box::new(user), membership, given))
-}
-
-/// Whether somebody would add themselves by the power of an organization role: joining is an action of its own.
-fn is_joining(cx: &Acting, team: &Team, user: &User) -> Result<bool> {
-    Ok(cx.subject().user() == Some(user.id) && cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))?.is_none())
-}
-
-fn invite_address(cx: &mut Acting, grant: Grant, team: &Team, who: &str, given: Held) -> Result<Invited> {
-    let email = name::check_email(who)?;
-    let Actor::User(by) = cx.subject().actor else {
-        return Err(Error::not_found(format!("Nobody has the address {email}.")).hint("Create the user first."));
-    };
-    if let Some(present) = cx.view().find(&schema::INVITE_BY_EMAIL, &(team.id, name::fold(&email)))? {
-        let held = Held::load(cx.view(), present.role)?;
-        return Ok(Invited::Pending(present, held));
-    }
-    let id = InviteId(cx.tx().next_id(schema::INVITE_IDS)?);
-    let invite = Invite { id, team: team.id, email, role: given.role, by, created_at: cx.now() };
-    cx.put(&grant, &schema::INVITES, &invite)?;
-    let changes = [changed("invited", None, Some(&invite.email)), changed("role", None, Some(given.label()))];
-    cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Invited::Pending(invite, given))
-}
-
-/// Turns the invitations that wait for a new user's address into memberships, each only if its inviter may still invite.
-pub(super) fn take_up_invites(cx: &mut Acting, user: &User) -> Result<()> {
-    let Some(email) = user.email() else { return Ok(()) };
-    let waiting: Listed<Invite> =
-        cx.view().list_by(&schema::INVITES_OF_EMAIL, Range::all().under(&(name::fold(email),)))?;
-    for invite in waiting.items {
-        cx.tx().delete(&schema::INVITES, &invite.id)?;
-        let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
-        let Some(team) = cx.view().get(&schema::TEAMS, &invite.team)? else { continue };
-        let facts = cx.facts(&inviter, on(&team))?;
-        let given = Held::load(cx.view(), invite.role)?;
-        let decision = decide_giving(&facts, Action::TeamInviteUser, &given);
-        if !decision.allowed() || user.org_role(team.org).is_none() {
-            continue;
-        }
-        let grant = cx.settle(decision, facts)?;
-        let given = roster::fitting(user, team.org, given);
-        roster::enter(cx, &grant, &team, user, given.role)?;
-        roster::turn_over(cx, &grant, team.id)?;
-        let changes = [
-            changed("member", None, Some(&user.username)),
-            changed("role", None, Some(given.label())),
-            changed("invited", Some(&invite.email), None),
-        ];
-        cx.record(grant, changes.into_iter().flatten().collect())?;
-    }
-    Ok(())
+    super::invitations::to_team(cx, team, who, role, None)
 }
 
 /// Changes a member's team role to a predefined one, or to a custom one by its exact name.
@@ -340,20 +247,15 @@ pub(super) fn take_out(cx: &mut Acting, team: &str, who: &str) -> Result<()> {
     cx.record(grant, changes.into_iter().flatten().collect())
 }
 
-/// Withdraws a pending invitation; one that promises what the asker lacks stays, as such a member would.
+/// Withdraws a pending invitation of a team.
 pub fn withdraw(cx: &mut Acting, team: &str, id: InviteId) -> Result<()> {
     let typed = team;
     let team = must_exist(cx.view(), typed)?;
     let _may = or_absent(cx.allow(Action::TeamUninvite, on(&team)), "team", typed)?;
-    let invite = cx
-        .view()
-        .get(&schema::INVITES, &id)?
-        .filter(|i| i.team == team.id)
-        .ok_or_else(|| Error::not_found("There is no such invitation in this team."))?;
-    let promised = Held::load(cx.view(), invite.role)?;
-    let grant = cx.allow_giving(Action::TeamUninvite, on(&team), &promised)?;
-    cx.delete(&grant, &schema::INVITES, &id)?;
-    cx.record(grant, changed("invited", Some(&invite.email), None).into_iter().collect())
+    if cx.view().get(&schema::INVITES, &id)?.is_none_or(|invite| invite.team != Some(team.id)) {
+        return Err(Error::not_found("There is no such invitation in this team."));
+    }
+    super::invitations::withdraw(cx, id).map(drop)
 }
 
 /// What can be changed about a team; absent fields stay.
@@ -367,6 +269,8 @@ pub struct TeamChange {
     pub private_projects: Option<bool>,
     /// Whether every member may invite.
     pub members_invite: Option<bool>,
+    /// Whether newcomers at a domain of the organization are told of it and may join.
+    pub recommended: Option<bool>,
 }
 
 /// Changes a team's name, description and switches. A rename touches this one row.
@@ -386,8 +290,9 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
     }
     team.private_projects = change.private_projects.unwrap_or(team.private_projects);
     team.members_invite = change.members_invite.unwrap_or(team.members_invite);
-    if team.members_invite && !before.members_invite {
-        // It gives every member, the asker among them, what is not given by those who lack it.
+    team.recommended = change.recommended.unwrap_or(team.recommended);
+    if (team.members_invite && !before.members_invite) || (team.recommended && !before.recommended) {
+        // It lets others in, the asker's friends among them, which is not given by those who may not invite.
         let _holds = cx.allow(Action::TeamInviteUser, on(&team))?;
     }
     let changes: Vec<_> = [
@@ -395,6 +300,7 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
         changed("description", Some(&before.description), Some(&team.description)),
         super::switched("future projects private", before.private_projects, team.private_projects),
         super::switched("members may invite", before.members_invite, team.members_invite),
+        super::switched("recommended to newcomers", before.recommended, team.recommended),
     ]
     .into_iter()
     .flatten()
@@ -440,9 +346,8 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
         user.touch(cx.now());
         cx.put(&grant, &schema::USERS, &user)?;
     }
-    for invite in invites(cx.view(), team.id)? {
-        cx.delete(&grant, &schema::INVITES, &invite.id)?;
-    }
+    super::invitations::forget_team(cx, &grant, &team)?;
+    super::domains::forget_team(cx, &grant, team.id)?;
     cx.delete(&grant, &schema::TEAM_PROFILES, &team.id)?;
     cx.delete(&grant, &schema::TEAMS, &team.id)?;
     cx.record(grant, changed("name", Some(&team.name), None).into_iter().collect())
@@ -465,7 +370,7 @@ fn member(view: &impl Read, team: &Team, who: &str) -> Result<(User, Membership)
     Ok((user, membership))
 }
 
-fn shown(typed: &str) -> String {
+pub(super) fn shown(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 

@@ -6,6 +6,7 @@
 mod giving;
 mod keys;
 mod machines;
+mod people;
 mod proof;
 mod provision;
 mod sso;

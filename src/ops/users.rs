@@ -31,6 +31,8 @@ pub struct NewUser {
     pub password_hash: Option<String>,
     /// Whether nobody vouches for the address; invitations to it then stay.
     pub unverified: bool,
+    /// The organization; the asker's own when absent.
+    pub org: Option<OrgId>,
 }
 
 /// Creates a person in the asker's organization. A pending invitation of the address is taken up if its inviter still may.
@@ -47,7 +49,10 @@ pub(super) fn create_with(
     new: &NewUser,
     more: impl FnOnce(&mut Acting, &super::Grant, &User) -> Result<Vec<Change>>,
 ) -> Result<User> {
-    let org = cx.org()?;
+    let org = match new.org {
+        Some(org) => org,
+        None => cx.org()?,
+    };
     let grant = cx.allow(Action::UserCreate, Resource::Org(org))?;
     let address = name::check_email(&new.email)?;
     let full_name = name::check_text("name", &new.name, name::TEXT_MAX)?;
@@ -91,8 +96,9 @@ pub(super) fn create_with(
     let mut changes: Vec<_> = changes.into_iter().flatten().collect();
     changes.append(&mut more(cx, &grant, &user)?);
     cx.record_on(grant, user_named(&user), changes)?;
-    if !new.unverified {
-        super::teams::take_up_invites(cx, &user)?;
+    if !new.unverified && super::invitations::waiting_for(cx, &user)? > 0 {
+        // An invitation may have given another role.
+        return Ok(cx.view().get(&schema::USERS, &user.id)?.unwrap_or(user));
     }
     Ok(user)
 }

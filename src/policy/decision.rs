@@ -97,6 +97,8 @@ pub enum Step {
     MembersInvite,
     /// The organization lets only admins invite.
     AdminsInvite,
+    /// The team recommends itself to people of the organization's domains.
+    Recommended,
     /// The seat does not let the subject do this with the product.
     SeatLacks(Product, Seat),
     /// The switch against personal namespaces is on.
@@ -262,6 +264,7 @@ impl Step {
             Step::ProjectRole(_) | Step::ProjectRoleGrants(_) | Step::ProjectRoleLacks(_) => "project_role",
             Step::OwnRun | Step::OwnRunsOnly => "own_run",
             Step::MembersInvite | Step::AdminsInvite => "inviting",
+            Step::Recommended => "domain",
             Step::SeatLacks(..) => "seat",
             Step::PersonalEntitiesOff | Step::AdminTeamAccessOff | Step::TeamServicesOff => "setting",
             Step::KeysClosed => "keys_closed",
@@ -355,6 +358,10 @@ impl Step {
             Step::OwnRun => format!("{who} submitted {what}, and submitters may do {action} to their own runs."),
             Step::OwnRunsOnly => format!("{who} may do {action} only to runs they submitted themselves."),
             Step::AdminsInvite => "The organization lets only admins invite to teams.".to_owned(),
+            Step::Recommended => format!(
+                "Team {} recommends itself to people with an address at a domain of the organization, and {who} has one.",
+                facts.what.entity()
+            ),
             Step::MembersInvite => {
                 format!("Team {} lets every member invite.", facts.what.entity())
             }

@@ -4,6 +4,7 @@
 use super::{Actor, Process, Resource, Subject};
 use crate::error::{Error, Result};
 use crate::model::credential::KeyScope;
+use crate::model::domain;
 use crate::model::project::Visibility;
 use crate::model::role::{Action, ActionSet, OrgRole, Seat, TeamRole};
 use crate::model::user::{Status, User};
@@ -170,6 +171,8 @@ pub enum What {
         role: Option<Held>,
         /// Who invites to it.
         inviting: Inviting,
+        /// Whether it recommends itself to the asker, whose address is at a domain of the organization.
+        recommended: bool,
     },
     /// A personal namespace.
     Namespace {
@@ -328,7 +331,11 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 (false, true) => Inviting::Members,
                 (false, false) => Inviting::Roles,
             };
-            Ok((team.org, What::Team { id, name: team.name.clone(), role: role_in(id, team.org)?, inviting }))
+            let role = role_in(id, team.org)?;
+            let recommended = team.recommended
+                && role.is_none()
+                && asker.map_or(Ok(false), |asker| is_captured(view, asker, team.org))?;
+            Ok((team.org, What::Team { id, name: team.name.clone(), role, inviting, recommended }))
         }
         Resource::Entity(Entity::Person(owner)) => {
             let user = view.shared(&schema::USERS, &owner)?.ok_or_else(absent)?;
@@ -379,6 +386,17 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
             Ok((project.org, what))
         }
     }
+}
+
+/// Whether somebody has a proven address at a proven domain of an organization.
+pub fn is_captured(view: &impl Read, user: &User, org: OrgId) -> Result<bool> {
+    for email in user.emails.iter().filter(|e| e.verified) {
+        let Some(name) = domain::of_address(&email.address) else { continue };
+        if view.shared(&schema::DOMAINS, &name)?.is_some_and(|d| d.org == org && d.proof.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn absent() -> Error {

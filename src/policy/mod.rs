@@ -44,6 +44,8 @@ pub enum Process {
     Setup,
     /// The company's identity provider or directory, as far as it says who people are and which teams they are in.
     Company,
+    /// Somebody without an account who holds an invitation's link or proved an address at sign-up, and makes their own.
+    Newcomer,
 }
 
 impl Process {
@@ -53,6 +55,7 @@ impl Process {
             Process::Shell => "shell",
             Process::Setup => "setup",
             Process::Company => "company sign-in",
+            Process::Newcomer => "newcomer",
         }
     }
 }

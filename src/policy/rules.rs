@@ -109,9 +109,18 @@ fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
                         | Action::UserUpdate
                         | Action::UserUpdateEmail
                         | Action::UserDeactivate
+                        | Action::TeamJoin
                         | Action::TeamInviteUser
                         | Action::TeamUninvite
                         | Action::SessionRevoke
+                ),
+                Process::Newcomer => matches!(
+                    action,
+                    Action::UserCreate
+                        | Action::UserLogin
+                        | Action::UserUninvite
+                        | Action::TeamJoin
+                        | Action::TeamUninvite
                 ),
             };
             chain.push(if may { Step::ProcessMay(*process) } else { Step::ProcessMayNot(*process) });
@@ -288,11 +297,15 @@ fn on_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Ve
 }
 
 fn in_team(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
-    let What::Team { role, inviting, .. } = &facts.what else {
+    let What::Team { role, inviting, recommended, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
     if let Some(verdict) = by_org_role_on_team(facts, action, known, role.as_ref(), chain) {
         return verdict;
+    }
+    if action == Action::TeamJoin && *recommended && role.is_none() && !known.is_service {
+        chain.push(Step::Recommended);
+        return Allow;
     }
     let Some(role) = role else {
         chain.push(Step::NotMember);

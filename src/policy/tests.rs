@@ -196,9 +196,13 @@ fn grid() -> String {
                     "oneself" => user(BEN, "ben", is_service, None),
                     "somebody" => user(ANA, "ana", false, None),
                     "service of the team" => user(UserId(9), "service-ci", true, held(*role)),
-                    "team" => {
-                        What::Team { id: ACME, name: "acme".into(), role: held(*role), inviting: Inviting::Roles }
-                    }
+                    "team" => What::Team {
+                        id: ACME,
+                        name: "acme".into(),
+                        role: held(*role),
+                        inviting: Inviting::Roles,
+                        recommended: false,
+                    },
                     "own namespace" => What::Namespace { owner: BEN, name: "ben".into() },
                     "open project" => project(Visibility::Open, *role, *invited),
                     "public project" => project(Visibility::Public, *role, *invited),
@@ -307,7 +311,7 @@ fn any_who() -> impl Strategy<Value = Who> {
             }
         ),
         1 => Just(Who::Anonymous),
-        1 => prop_oneof![Just(Process::Shell), Just(Process::Setup), Just(Process::Company)].prop_map(Who::Process),
+        1 => prop_oneof![Just(Process::Shell), Just(Process::Setup), Just(Process::Company), Just(Process::Newcomer)].prop_map(Who::Process),
     ]
 }
 
@@ -345,8 +349,8 @@ fn any_what() -> impl Strategy<Value = What> {
         1 => (id(), any::<bool>(), team_role(), any::<bool>(), any::<bool>()).prop_map(|(id, is_service, role, shares_org, keys_closed)| {
             What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org, keys_closed }
         }),
-        1 => (team_role(), inviting()).prop_map(|(role, inviting)| {
-            What::Team { id: ACME, name: "t".into(), role: held(role), inviting }
+        1 => (team_role(), inviting(), any::<bool>()).prop_map(|(role, inviting, recommended)| {
+            What::Team { id: ACME, name: "t".into(), role: held(role), inviting, recommended }
         }),
         1 => id().prop_map(|owner| What::Namespace { owner, name: "n".into() }),
         4 => any_project(),
@@ -367,7 +371,7 @@ fn a_provisioning_connection_gives_roles_that_its_own_does_not_cover() {
         scope,
     };
     let mine = held(Some(TeamRole::Custom(RoleId(2))));
-    let what = What::Team { id: ACME, name: "acme".into(), role: mine, inviting: Inviting::Admins };
+    let what = What::Team { id: ACME, name: "acme".into(), role: mine, inviting: Inviting::Admins, recommended: false };
     let given = held(Some(TeamRole::Custom(RoleId(1)))).unwrap();
     let may = |scope| decide_giving(&facts(who(scope), what.clone()), Action::TeamInviteUser, &given).allowed();
     assert!(may(KeyScope::Provisioning) && !may(KeyScope::Full));
@@ -392,11 +396,15 @@ fn reference(facts: &Facts, action: Action) -> bool {
                 "user:update",
                 "user:update_email",
                 "user:deactivate",
+                "team:join",
                 "team:invite_user",
                 "team:uninvite",
                 "session:revoke",
             ]
             .contains(&action.as_str()),
+            Who::Process(Process::Newcomer) => {
+                ["user:create", "user:login", "user:uninvite", "team:join", "team:uninvite"].contains(&action.as_str())
+            }
             _ => false,
         };
     };
@@ -478,14 +486,15 @@ fn reference(facts: &Facts, action: Action) -> bool {
         (What::Team { .. }, Level::Entity) if action == Action::TeamCreateService && !facts.switches.team_services => {
             false
         }
-        (What::Team { role, inviting, .. }, Level::Entity) => {
+        (What::Team { role, inviting, recommended, .. }, Level::Entity) => {
             let closed = action == Action::TeamInviteUser && *inviting == Inviting::Admins;
             let holds = role.as_ref().is_some_and(|r| has(r, action) && (!closed || r.base == TeamRole::Admin));
             let any_member = action == Action::TeamInviteUser
                 && *inviting == Inviting::Members
                 && !is_service
                 && role.as_ref().is_some_and(|r| !reads_only(r));
-            !kept_out(holds) && (by_org || (!capped && seated && holds) || (!capped && any_member))
+            let joins = action == Action::TeamJoin && *recommended && role.is_none() && !is_service;
+            !kept_out(holds) && (by_org || (!capped && seated && holds) || (!capped && any_member) || joins)
         }
         (What::Namespace { owner, .. }, Level::Entity) => {
             let open =
@@ -632,7 +641,7 @@ proptest! {
     #[test]
     fn nobody_gives_what_they_lack(who in any_who(), mine in team_role(), given in team_role(), inviting in inviting()) {
         let Some(given) = held(given) else { return Ok(()) };
-        let what = What::Team { id: ACME, name: "acme".into(), role: held(mine), inviting };
+        let what = What::Team { id: ACME, name: "acme".into(), role: held(mine), inviting, recommended: false };
         let f = facts(who, what);
         for action in [Action::TeamInviteUser, Action::TeamUpdateMember, Action::TeamUninvite, Action::TeamCreateService] {
             let decision = decide_giving(&f, action, &given);

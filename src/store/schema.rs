@@ -8,9 +8,12 @@ use crate::clock::Millis;
 use crate::error::Code;
 use crate::model::audit::{Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
+use crate::model::domain::Domain;
 use crate::model::factor::{CodeApp, Passkey, RecoveryCodes};
 use crate::model::federation::{AccessToken, Issuer, IssuerPapers};
 use crate::model::identity::{BreakGlass, Identity};
+use crate::model::invitation::{Invite, SignUp};
+use crate::model::mail::{Letter, Mail, MailState};
 use crate::model::name::fold;
 use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
@@ -20,9 +23,9 @@ use crate::model::provisioning::{
 use crate::model::role::{CustomRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
 use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode, SignIn, SignOutHint, UsedToken};
-use crate::model::team::{Invite, Membership, Org, Team};
+use crate::model::team::{Membership, Org, Team};
 use crate::model::user::{Password, Status, User};
-use crate::model::{Entity, HoldId, InviteId, IssuerId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
+use crate::model::{Entity, HoldId, InviteId, IssuerId, MailId, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A value that somebody saved for a setting.
@@ -65,6 +68,9 @@ records! {
     Team => TeamId, |v| v.id;
     Membership => (TeamId, UserId), |v| (v.team, v.user);
     Invite => InviteId, |v| v.id;
+    SignUp => String, |v| v.email.clone();
+    Domain => String, |v| v.name.clone();
+    Mail => MailId, |v| v.id;
     Project => ProjectId, |v| v.id;
     ProjectMember => (ProjectId, UserId), |v| (v.project, v.user);
     Run => RunId, |v| v.id;
@@ -133,6 +139,9 @@ pub const SIGN_IN_IDS: Sequence = Sequence(0xF009, "sign_in");
 
 /// Issuers that are trusted.
 pub const ISSUER_IDS: Sequence = Sequence(0xFF10, "issuer");
+
+/// Mails.
+pub const MAIL_IDS: Sequence = Sequence(0xF00A, "mail");
 
 /// Organizations.
 pub static ORGS: Table<Org> = Table::new(0x0001, "organizations", &[&ORG_BY_NAME]).counted_by(ORG_IDS, |o| o.id.0);
@@ -247,9 +256,10 @@ pub static PASSWORDS: Table<Password> =
     Table::new(0x0102, "passwords", &[]).referring(|p, out| out.push(Reference::to(&USERS, &p.user)));
 
 /// Teams.
-pub static TEAMS: Table<Team> = Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG, &TEAMS_BY_AGE])
-    .referring(|t, out| out.push(Reference::to(&ORGS, &t.org)))
-    .counted_by(ENTITY_IDS, |t| t.id.0);
+pub static TEAMS: Table<Team> =
+    Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG, &TEAMS_BY_AGE, &TEAMS_RECOMMENDED])
+        .referring(|t, out| out.push(Reference::to(&ORGS, &t.org)))
+        .counted_by(ENTITY_IDS, |t| t.id.0);
 /// The global namespace, shared with [`USER_BY_NAME`].
 pub static TEAM_BY_NAME: Unique<Team, String> =
     Unique::new(0x8101, "entity_by_name", |t, out| out.push(fold(&t.name)), Code::NameTaken);
@@ -259,6 +269,12 @@ pub static TEAMS_OF_ORG: Multi<Team, (OrgId, String)> =
 /// Teams of an organization from the oldest to the newest.
 pub static TEAMS_BY_AGE: Multi<Team, (OrgId,)> =
     Multi::new(0x8206, "teams_by_age", |t: &Team, out| out.push((t.org,))).counted(0xC206);
+/// The teams of an organization that recommend themselves to newcomers.
+pub static TEAMS_RECOMMENDED: Multi<Team, (OrgId,)> = Multi::new(0x900C, "teams_recommended", |t, out| {
+    if t.recommended {
+        out.push((t.org,));
+    }
+});
 /// Who is in which team, with the role.
 pub static MEMBERSHIPS: Table<Membership> =
     Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
@@ -274,20 +290,110 @@ pub static ADMINS_OF_TEAM: Multi<Membership, (TeamId,)> = Multi::new(0x8203, "ad
         out.push((m.team,));
     }
 });
-/// Pending invitations to teams.
-pub static INVITES: Table<Invite> =
-    Table::new(0x0203, "invites", &[&INVITE_BY_EMAIL, &INVITES_OF_EMAIL, &ROLE_INVITES])
-        .referring(|i, out| {
-            out.extend([Reference::to(&TEAMS, &i.team), Reference::to(&USERS, &i.by)]);
-            out.extend(custom(i.role).map(|id| Reference::to(&ROLES, &id)));
-        })
-        .counted_by(INVITE_IDS, |i| i.id.0);
+/// Pending invitations, of teams and of the organization.
+pub static INVITES: Table<Invite> = Table::new(
+    0x0203,
+    "invites",
+    &[
+        &INVITE_BY_EMAIL,
+        &INVITES_OF_EMAIL,
+        &ROLE_INVITES,
+        &INVITE_TO_ORG,
+        &INVITE_BY_TOKEN,
+        &INVITES_OF_ORG,
+        &INVITES_TO_TEAM,
+    ],
+)
+.referring(|i, out| {
+    out.extend([Reference::to(&ORGS, &i.org), Reference::to(&USERS, &i.by)]);
+    out.extend(i.places().map(|team| Reference::to(&TEAMS, &team)));
+    out.extend(custom(i.role).map(|id| Reference::to(&ROLES, &id)));
+})
+.counted_by(INVITE_IDS, |i| i.id.0);
 /// One per team and address.
-pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> =
-    Unique::new(0x8204, "invite_by_email", |i, out| out.push((i.team, fold(&i.email))), Code::AlreadyDone);
+pub static INVITE_BY_EMAIL: Unique<Invite, (TeamId, String)> = Unique::new(
+    0x8204,
+    "invite_by_email",
+    |i, out| out.extend(i.team.map(|team| (team, fold(&i.email)))),
+    Code::AlreadyDone,
+);
 /// The invitations that wait for an address.
 pub static INVITES_OF_EMAIL: Multi<Invite, (String,)> =
     Multi::new(0x8205, "invites_of_email", |i, out| out.push((fold(&i.email),)));
+/// One of the organization per address.
+pub static INVITE_TO_ORG: Unique<Invite, (OrgId, String)> = Unique::new(
+    0x9000,
+    "invite_to_organization",
+    |i, out| {
+        if i.team.is_none() {
+            out.push((i.org, fold(&i.email)));
+        }
+    },
+    Code::AlreadyDone,
+);
+/// By the hash of the link's secret.
+pub static INVITE_BY_TOKEN: Unique<Invite, String> = Unique::new(
+    0x9001,
+    "invite_by_token",
+    |i, out| {
+        if !i.token.is_empty() {
+            out.push(i.token.clone());
+        }
+    },
+    Code::AlreadyDone,
+);
+/// By organization and folded address.
+pub static INVITES_OF_ORG: Multi<Invite, (OrgId, String)> =
+    Multi::new(0x9002, "invites_of_organization", |i, out| out.push((i.org, fold(&i.email))));
+/// Those that lead to a team, whoever invites.
+pub static INVITES_TO_TEAM: Multi<Invite, (TeamId,)> =
+    Multi::new(0x9003, "invites_to_team", |i, out| out.extend(i.places().map(|team| (team,))));
+/// People who have to prove an address before they get an account.
+pub static SIGN_UPS: Table<SignUp> = Table::scratch(0x1000, "sign_ups", &[&SIGN_UP_BY_TOKEN, &SIGN_UPS_BY_END]);
+/// By the hash of the link's secret.
+pub static SIGN_UP_BY_TOKEN: Unique<SignUp, String> =
+    Unique::new(0x9004, "sign_up_by_token", |s, out| out.push(s.token.clone()), Code::AlreadyDone);
+/// By their end, for sweeping.
+pub static SIGN_UPS_BY_END: Multi<SignUp, (Millis,)> =
+    Multi::new(0x9005, "sign_ups_by_end", |s, out| out.push((s.expires_at,)));
+/// Domains that organizations claim.
+pub static DOMAINS: Table<Domain> =
+    Table::new(0x1001, "domains", &[&DOMAINS_OF_ORG, &DOMAINS_OF_TEAM]).referring(|d, out| {
+        out.extend([Reference::to(&ORGS, &d.org), Reference::to(&USERS, &d.by)]);
+        out.extend(d.default_team.map(|team| Reference::to(&TEAMS, &team)));
+    });
+/// By organization and name.
+pub static DOMAINS_OF_ORG: Multi<Domain, (OrgId, String)> =
+    Multi::new(0x9006, "domains_of_organization", |d, out| out.push((d.org, d.name.clone())));
+/// Those whose newcomers join a team.
+pub static DOMAINS_OF_TEAM: Multi<Domain, (TeamId,)> =
+    Multi::new(0x9007, "domains_of_team", |d, out| out.extend(d.default_team.map(|team| (team,))));
+/// Mail that is due or was sent.
+pub static OUTBOX: Table<Mail> =
+    Table::quiet(0x1002, "outbox", &[&OUTBOX_DUE, &OUTBOX_DONE, &OUTBOX_OF_ORG, &MAIL_OF_INVITE])
+        .referring(|m, out| out.push(Reference::to(&ORGS, &m.org)))
+        .counted_by(MAIL_IDS, |m| m.id.0);
+/// What waits, by when it is tried next.
+pub static OUTBOX_DUE: Multi<Mail, (Millis,)> = Multi::new(0x9008, "outbox_due", |m, out| {
+    if m.state == MailState::Waiting {
+        out.push((m.at,));
+    }
+});
+/// What is settled, by when, for sweeping.
+pub static OUTBOX_DONE: Multi<Mail, (Millis,)> = Multi::new(0x9009, "outbox_done", |m, out| {
+    if m.state != MailState::Waiting {
+        out.push((m.at,));
+    }
+});
+/// By organization, oldest first.
+pub static OUTBOX_OF_ORG: Multi<Mail, (OrgId,)> =
+    Multi::new(0x900A, "outbox_of_organization", |m, out| out.push((m.org,)));
+/// The mails of an invitation, oldest first; it may be gone.
+pub static MAIL_OF_INVITE: Multi<Mail, (InviteId,)> = Multi::new(0x900B, "mail_of_invite", |m, out| {
+    if let Letter::Invitation(id) = m.letter {
+        out.push((id,));
+    }
+});
 
 /// Custom roles.
 pub static ROLES: Table<CustomRole> = Table::new(0x0901, "roles", &[&ROLE_BY_NAME])
@@ -614,6 +720,9 @@ pub static SCHEMA: Schema = Schema {
         &ISSUERS,
         &ISSUER_PAPERS,
         &ACCESS_TOKENS,
+        &SIGN_UPS,
+        &DOMAINS,
+        &OUTBOX,
     ],
     sequences: &[
         ENTITY_IDS,
@@ -626,6 +735,7 @@ pub static SCHEMA: Schema = Schema {
         REQUEST_IDS,
         SIGN_IN_IDS,
         ISSUER_IDS,
+        MAIL_IDS,
     ],
 };
 
@@ -659,6 +769,7 @@ super::key::key_newtypes!(
     TeamId(u64),
     ProjectId(u64),
     InviteId(u64),
+    MailId(u64),
     RunId(u64),
     RoleId(u64),
     HoldId(u64),

@@ -136,6 +136,7 @@ fn reaching(teams: u64) -> (usize, std::time::Duration) {
                         description,
                         private_projects: false,
                         members_invite: false,
+                        recommended: false,
                         created_by: None,
                         roster: 0,
                         updated_at: 1,

@@ -128,6 +128,7 @@ fn fill(store: &Store) {
                     description: String::new(),
                     private_projects: false,
                     members_invite: false,
+                    recommended: false,
                     created_by: None,
                     created_at: 1,
                     version: 1,

@@ -197,6 +197,7 @@ fn fill(dir: &Path, people: u64) {
                 description: String::new(),
                 private_projects: false,
                 members_invite: false,
+                recommended: false,
                 created_by: None,
                 created_at: 1,
                 version: 1,

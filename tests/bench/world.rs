@@ -115,6 +115,7 @@ impl World {
             description: String::new(),
             private_projects: false,
             members_invite: false,
+            recommended: false,
             created_by: Some(UserId(1)),
             created_at: AT,
             roster: 0,

@@ -26,6 +26,8 @@ pub enum Kind {
     Issuer,
     /// The address of a directory: `ldap://` or `ldaps://` with a host.
     Directory,
+    /// The address of a mail server: `smtp://` or `smtps://` with a host, perhaps with user and password.
+    MailServer,
     /// Pairs such as `group=team, other=third`.
     Pairs,
 }
@@ -46,8 +48,14 @@ impl Kind {
             Kind::Text => "one line of text",
             Kind::Issuer => "an address such as `https://login.example.com`, without `?` and `#`",
             Kind::Directory => "an address such as `ldaps://ldap.example.com:636`",
+            Kind::MailServer => "an address such as `smtp://mail.example.com:587`",
             Kind::Pairs => "pairs such as `name=team, other=third`",
         })
+    }
+
+    /// The text as it may be shown.
+    pub fn open_text(self, text: &str) -> String {
+        if self == Kind::MailServer { without_user(text) } else { text.to_owned() }
     }
 
     /// Reads a value of this kind; `None` when the text is not one.
@@ -75,6 +83,10 @@ impl Kind {
                 let fits = is_address(text.trim(), &["ldap", "ldaps"]);
                 fits.then(|| Value::Text(text.trim().to_owned()))
             }
+            Kind::MailServer => {
+                let fits = is_address(&without_user(text.trim()), &["smtp", "smtps"]);
+                fits.then(|| Value::Text(text.trim().to_owned()))
+            }
             Kind::Pairs => pairs(text).map(|_| Value::Text(text.trim().to_owned())),
             Kind::Bytes => parse_bytes(text).map(Value::Number),
             Kind::Count => text.trim().parse().ok().filter(|n| *n > 0 && *n <= 1_000_000_000).map(Value::Number),
@@ -96,6 +108,17 @@ fn parse_bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.checked_mul(1 << unit).filter(|n| *n > 0 && *n < 1 << 60)
+}
+
+/// An address without the user and the password in it.
+fn without_user(text: &str) -> String {
+    let Ok(mut url) = url::Url::parse(text) else { return text.to_owned() };
+    if url.username().is_empty() && url.password().is_none() {
+        return text.to_owned();
+    }
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string().trim_end_matches('/').to_owned()
 }
 
 /// The longest text a setting takes, in bytes.

@@ -6,6 +6,7 @@
 pub mod federation;
 mod kind;
 mod list;
+pub mod mail;
 pub mod sso;
 
 pub use kind::{Kind, Value, pairs};
@@ -137,11 +138,13 @@ pub struct Settings {
     oidc: Arc<Oidc>,
     ldap: Arc<Ldap>,
     federation: Federation,
+    mail: Arc<mail::Mail>,
+    people: Arc<mail::People>,
 }
 
 /// Every setting there is, in the order of tables and pages.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    GENERAL.iter().chain(sso::SETTINGS).chain(federation::SETTINGS)
+    GENERAL.iter().chain(sso::SETTINGS).chain(federation::SETTINGS).chain(mail::SETTINGS)
 }
 
 /// The setting of this key.
@@ -227,6 +230,8 @@ impl Settings {
             oidc: Arc::new(Oidc::of(&found)?),
             ldap: Arc::new(Ldap::of(&found)?),
             federation: Federation::of(&found)?,
+            mail: Arc::new(mail::Mail::of(&found)?),
+            people: Arc::new(mail::People::of(&found)?),
             resolved,
         })
     }
@@ -291,6 +296,16 @@ impl Settings {
         self.federation
     }
 
+    /// The mail server.
+    pub fn mail(&self) -> &Arc<mail::Mail> {
+        &self.mail
+    }
+
+    /// The ways in besides the company's sign-in.
+    pub fn people(&self) -> &Arc<mail::People> {
+        &self.people
+    }
+
     /// Whether people sign in through the company at present.
     pub fn is_sso_on(&self) -> bool {
         !self.sign_in.restore && (self.oidc.enabled || self.ldap.login)
@@ -324,6 +339,7 @@ fn resolve_one(setting: &'static Setting, env: &Env, saved: &HashMap<String, Str
     }
     let kept = saved.get(setting.key).filter(|text| !text.is_empty());
     if let Some((name, value, text)) = found {
+        let text = setting.kind.open_text(&text);
         return Ok(Resolved { setting, value, text, source: Source::Env(name), shadowed: kept.cloned() });
     }
     let (text, source) = match kept {
@@ -331,7 +347,7 @@ fn resolve_one(setting: &'static Setting, env: &Env, saved: &HashMap<String, Str
         None => (setting.default, Source::Default),
     };
     let value = setting.kind.parse(text).ok_or_else(|| unreadable(setting, "its saved value", text))?;
-    Ok(Resolved { setting, value, text: text.to_owned(), source, shadowed: None })
+    Ok(Resolved { setting, value, text: setting.kind.open_text(text), source, shadowed: None })
 }
 
 fn unreadable(setting: &Setting, origin: &str, text: &str) -> Error {

@@ -4,13 +4,17 @@
 //! (the one list pattern), then a file per area.
 
 pub mod account;
+pub mod arrive;
 pub mod audit;
+pub mod domains;
 pub mod draw;
 pub mod entry;
 pub mod factors;
 pub mod frame;
 pub mod home;
+pub mod invitations;
 pub mod list;
+pub mod mail;
 pub mod organization;
 pub mod parts;
 pub mod people;

@@ -86,6 +86,48 @@ impl Mark {
     pub fn reads() -> Self {
         Self::new("Reads", "eye", "")
     }
+    /// How far a mail came, by its stored name.
+    #[must_use]
+    pub fn mail(name: &str) -> Self {
+        match name {
+            "waiting" => Self::new("Waiting", "clock", "warn"),
+            "sent" => Self::new("Sent", "yes", "ok"),
+            "refused" => Self::new("Refused", "no", "danger"),
+            "given up" => Self::new("Given up", "no", "danger"),
+            _ => Self::new("Not needed any more", "no", ""),
+        }
+    }
+    /// Whether an invitation can still be taken up, and how.
+    #[must_use]
+    pub fn invitation(is_over: bool, has_no_link: bool) -> Self {
+        match (is_over, has_no_link) {
+            (true, _) => Self::new("Expired", "clock", "danger"),
+            (false, true) => Self::new("Waits for an account", "clock", "warn"),
+            (false, false) => Self::new("Waits for an answer", "clock", "warn"),
+        }
+    }
+    /// What becomes, or became, of a line of a list of people to invite.
+    #[must_use]
+    pub fn will(what: &str, done: bool) -> Self {
+        match (what, done) {
+            ("invited", false) => Self::new("Will be invited", "plus", "ok"),
+            ("invited", true) => Self::new("Invited", "yes", "ok"),
+            ("added", false) => Self::new("Will be added", "plus", "ok"),
+            ("added", true) => Self::new("Added", "yes", "ok"),
+            ("there", _) => Self::new("Is there already", "check", "warn"),
+            ("waits", _) => Self::new("Is invited already", "clock", "warn"),
+            (_, false) => Self::new("Will be left out", "no", "danger"),
+            (_, true) => Self::new("Left out", "no", "danger"),
+        }
+    }
+    /// Whether a domain is proved, and how.
+    #[must_use]
+    pub fn proof(by: Option<&str>) -> Self {
+        match by {
+            Some(by) => Self { label: Cow::Owned(format!("Proved by {by}")), icon: "yes", tone: "ok" },
+            None => Self::new("Not proved yet", "clock", "warn"),
+        }
+    }
     /// Whether something is on.
     #[must_use]
     pub fn switched(on: bool) -> Self {

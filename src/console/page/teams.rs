@@ -36,6 +36,8 @@ pub struct Teams {
     pub rows: Vec<TeamRow>,
     /// Whether the asker may create teams.
     pub can_create: bool,
+    /// Teams that the asker may join: name and description.
+    pub open: Vec<(String, String)>,
 }
 
 /// The form that creates a team.
@@ -90,8 +92,12 @@ pub struct InviteRow {
     pub role: Mark,
     /// When.
     pub at: Stamp,
-    /// By whom.
+    /// By whom; empty where the account is gone.
     pub by: String,
+    /// Whether it waits or is over.
+    pub state: Mark,
+    /// What became of its mail; none where none was sent.
+    pub mail: Option<Mark>,
 }
 
 /// A team, one tab of it.
@@ -146,6 +152,10 @@ pub struct Team {
     pub problem: String,
     /// A key that is shown once, with the account it belongs to.
     pub new_key: Option<(String, String)>,
+    /// The invitation that was just sent.
+    pub sent: Option<super::invitations::Sent>,
+    /// Whether there is a mail server.
+    pub has_mail: bool,
     /// What deleting the team takes along, in words.
     pub loses: Vec<String>,
 }

@@ -107,6 +107,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                 description,
                 private_projects: false,
                 members_invite: false,
+                recommended: false,
                 created_by: None,
                 created_at: 1,
                 version: 1,

@@ -286,6 +286,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
                 description: String::new(),
                 private_projects: false,
                 members_invite: picture.members_invite[team],
+                recommended: false,
                 created_by: None,
                 created_at: 1,
                 version: 1,

@@ -17,6 +17,7 @@ pub fn filled(route: &str) -> String {
         ("{project}", "fusion"),
         ("{user}", "mia"),
         ("{id}", "1"),
+        ("{domain}", "example.com"),
         ("{role}", "1"),
         ("{what}", what),
     ]
@@ -82,7 +83,8 @@ fn no_form_is_taken_from_another_site_or_another_session() {
             assert_eq!(send(&own, headers).status, 403, "{route} {headers:?}");
         }
         // These have no session to belong to; the others want this session's own token.
-        let before_sign_in = route.starts_with("POST /login");
+        let before_sign_in =
+            ["POST /login", "POST /signup", "POST /invite/decline"].iter().any(|door| route.starts_with(door));
         if !before_sign_in && !matches!(route.as_str(), "POST /setup" | "POST /console/theme") {
             for token in ["", "x", &foreign, &own.to_lowercase(), &own[..42], &format!("{own}x")] {
                 assert_eq!(send(token, &[("origin", here)]).status, 403, "{route} token {token:?}");

@@ -1,0 +1,475 @@
+//! Invitations, domains and signing up on an in-memory store: who gets what, when, and what only the clock or a forged link
+//! decides.
+
+use super::*;
+use crate::model::domain::Proof;
+use crate::model::invitation::Invite;
+use crate::model::mail::MailState;
+use crate::ops::invitations::{Invited, Waiting, Wanted, Welcomed};
+use crate::ops::outbox::{PAUSES, Tried};
+use crate::ops::teams::TeamChange;
+
+const MAIL: &[(&str, &str)] = &[("BAILIWICK_SMTP_URL", "smtp://127.0.0.1:1"), ("BAILIWICK_SIGN_UP", "true")];
+
+fn code(link: Option<String>) -> String {
+    link.unwrap().split_once("code=").unwrap().1.to_owned()
+}
+
+fn nobody() -> Caller {
+    Caller { subject: Subject::anonymous(), origin: Origin::default() }
+}
+
+impl World {
+    async fn invited(&self, by: &User, wanted: Wanted) -> (Invite, String) {
+        match self.app.invite(&as_user(by), wanted, false).await.unwrap() {
+            (Welcomed::Pending(Waiting { invite, .. }), link) => (invite, code(link)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn to_team(&self, by: &User, team: &str, whom: &str, role: &str) -> Result<(Waiting, Option<String>)> {
+        match self.app.invite_to_team(&as_user(by), team, whom, role, false).await? {
+            (Invited::Pending(waiting), link) => Ok((waiting, link)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn accept(&self, code: &str, username: &str) -> Result<User> {
+        let new = NewUser { username: Some(username.into()), ..NewUser::default() };
+        let (_, session) = self.app.accept_invitation(code, new, PASSWORD, &nobody()).await?;
+        self.app.store.read(|view| Ok(view.get(&schema::USERS, &session.user)?.unwrap()))
+    }
+
+    fn role(&self, user: &User, team: &str) -> Option<TeamRole> {
+        let teams = self.app.ask(&shell(), |cx| teams::of(cx, user.id)).unwrap();
+        teams.into_iter().find(|(t, _)| t.name == team).map(|(_, held)| held.role)
+    }
+
+    async fn recommend(&self, team: &'static str, on: bool) {
+        let change = TeamChange { recommended: Some(on), ..TeamChange::default() };
+        self.app.act(&shell(), move |cx| teams::update(cx, team, &change).map(drop)).await.unwrap();
+    }
+
+    async fn claim(&self, by: &User, domain: &'static str, team: Option<&'static str>) -> Result<()> {
+        self.app.act(&as_user(by), move |cx| domains::claim(cx, domain, team, "challenge").map(drop)).await
+    }
+
+    async fn captured(&self, by: &User, domain: &'static str, team: Option<&'static str>) {
+        self.claim(by, domain, team).await.unwrap();
+        self.app.act(&as_user(by), move |cx| domains::prove(cx, domain, Proof::Admin).map(drop)).await.unwrap();
+    }
+
+    /// The secret of the newest mail, as its reader would have it.
+    fn mailed(&self) -> String {
+        let mails = self.app.ask(&shell(), |cx| outbox::list(cx, crate::store::Range::all().limit(1))).unwrap().items;
+        let sealer = crate::crypto::Sealer::new(&[7; 32]).unwrap();
+        invitations::open_secret(&sealer, &mails[0].secret).unwrap()
+    }
+
+    async fn sign_up(&self, email: &str) -> Result<()> {
+        self.app.begin_sign_up(email, &nobody(), IP).await
+    }
+
+    async fn arrive(&self, email: &str, teams: &[&str]) -> Result<User> {
+        self.sign_up(email).await?;
+        let (code, teams) = (self.mailed(), teams.iter().map(|t| (*t).to_owned()).collect());
+        let (_, session) = self.app.finish_sign_up(&code, NewUser::default(), PASSWORD, teams, &nobody()).await?;
+        self.app.store.read(|view| Ok(view.get(&schema::USERS, &session.user)?.unwrap()))
+    }
+}
+
+fn to(who: &str) -> Wanted {
+    Wanted { who: who.into(), ..Wanted::default() }
+}
+
+#[tokio::test]
+async fn f137_f139_f140_an_invitation_is_pending_until_it_is_accepted_and_gives_role_and_teams() {
+    let w = world();
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.team("acme", "ana").await;
+    let wanted = Wanted {
+        org_role: Some(OrgRole::Admin),
+        teams: vec!["acme".into()],
+        team_role: "viewer".into(),
+        ..to("zoe@example.com")
+    };
+    let (_, code) = w.invited(&ana, wanted).await;
+    assert!(w.app.ask(&shell(), |cx| users::get(cx, "zoe@example.com")).is_err(), "nobody yet");
+    assert_eq!(w.app.ask(&as_user(&ana), |cx| invitations::count(cx, "", 9)).unwrap(), 1);
+    let zoe = w.accept(&code, "zoe").await.unwrap();
+    assert_eq!((zoe.org_role(HOME), w.role(&zoe, "acme")), (Some(OrgRole::Admin), Some(TeamRole::Viewer)));
+    assert!(zoe.emails[0].verified, "an admin vouched for the address");
+    assert_eq!(w.accept(&code, "zoe2").await.unwrap_err().code(), Code::InvitationVoid, "once");
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn f138_somebody_of_the_organization_is_added_at_once() {
+    let w = world();
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.user("ben", OrgRole::Member).await;
+    w.team("acme", "ana").await;
+    for (who, joined) in [("ben", 1), ("ben@example.com", 0)] {
+        let wanted = Wanted { teams: vec!["acme".into()], ..to(who) };
+        let (Welcomed::Added(user, teams), None) = w.app.invite(&as_user(&ana), wanted, true).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!((user.username.as_str(), teams.len()), ("ben", joined));
+    }
+    assert_eq!(w.app.invite(&as_user(&ana), to("nobody"), false).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn f133_f134_f161_who_invites_whom() {
+    let w = world();
+    w.user("ana", OrgRole::Admin).await;
+    let (tea, mia) = (w.user("tea", OrgRole::Member).await, w.user("mia", OrgRole::Member).await);
+    w.team("acme", "tea").await;
+    w.app.act(&shell(), |cx| teams::invite(cx, "acme", "mia", "member").map(drop)).await.unwrap();
+    for member in [&tea, &mia] {
+        assert_eq!(w.app.invite(&as_user(member), to("x@example.com"), false).await.unwrap_err().code(), Code::Denied);
+    }
+    let (waiting, link) = w.to_team(&tea, "acme", "x@example.com", "admin").await.unwrap();
+    assert!(link.is_some() && !waiting.invite.vouched, "shown to a team admin, it proves nothing");
+    assert_eq!(w.to_team(&mia, "acme", "y@example.com", "member").await.unwrap_err().code(), Code::Denied);
+    let id = waiting.invite.id;
+    assert!(w.app.act(&as_user(&mia), move |cx| invitations::withdraw(cx, id)).await.is_err());
+    let xia = w.accept(&code(link), "xia").await.unwrap();
+    assert_eq!((xia.org_role(HOME), w.role(&xia, "acme")), (Some(OrgRole::Member), Some(TeamRole::Admin)));
+    assert!(!xia.emails[0].verified);
+    assert!(w.findings().is_empty());
+}
+
+/// CVE-2026-1529's and CVE-2025-2938's class: what an invitation gives is decided when it is taken up.
+#[tokio::test]
+async fn an_invitation_gives_no_more_than_its_maker_may_give_by_then() {
+    let w = world();
+    let (ana, ben) = (w.user("ana", OrgRole::Admin).await, w.user("ben", OrgRole::Admin).await);
+    let tea = w.user("tea", OrgRole::Member).await;
+    w.team("acme", "tea").await;
+    let (_, of_org) = w.invited(&ben, Wanted { org_role: Some(OrgRole::Admin), ..to("a@example.com") }).await;
+    let (waiting, of_team) = w.to_team(&tea, "acme", "b@example.com", "admin").await.unwrap();
+    let of_team = code(of_team);
+    w.app.act(&shell(), |cx| users::set_org_role(cx, "ben", OrgRole::Member).map(drop)).await.unwrap();
+    w.app.act(&shell(), |cx| teams::set_role(cx, "acme", "tea", "member").map(drop)).await.unwrap();
+    for code in [&of_org, &of_team] {
+        assert_eq!(w.app.look_at_invitation(code, &nobody()).unwrap_err().code(), Code::InvitationVoid);
+        assert_eq!(w.accept(code, "x").await.unwrap_err().code(), Code::InvitationVoid);
+    }
+    assert!(w.app.ask(&shell(), |cx| users::get(cx, "a@example.com")).is_err(), "nothing was made");
+    // Sent again by somebody who may, it stands on their rights.
+    w.clock.set(START + 2 * MINUTE_AND_MORE);
+    let (_, link) = w.app.resend(&as_user(&ana), waiting.invite.id, false).await.unwrap();
+    assert_eq!(w.accept(&of_team, "x").await.unwrap_err().code(), Code::InvitationVoid, "the old link is void");
+    let bea = w.accept(&code(link), "bea").await.unwrap();
+    assert_eq!(w.role(&bea, "acme"), Some(TeamRole::Admin));
+    // One team of several that is not the inviter's to give any more is left out, and told.
+    w.team("lab", "ana").await;
+    w.team("gone", "ana").await;
+    w.app.act(&shell(), |cx| users::set_org_role(cx, "ben", OrgRole::Admin).map(drop)).await.unwrap();
+    let wanted = Wanted { teams: vec!["lab".into(), "gone".into()], ..to("c@example.com") };
+    let (_, code) = w.invited(&ben, wanted).await;
+    w.app.act(&shell(), |cx| teams::delete(cx, "gone")).await.unwrap();
+    let cleo = w.accept(&code, "cleo").await.unwrap();
+    assert_eq!(w.role(&cleo, "lab"), Some(TeamRole::Member));
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn an_invitation_ends_in_time_by_use_and_by_withdrawal_and_an_admin_deactivated_takes_it_along() {
+    let w = world();
+    let (ana, ben) = (w.user("ana", OrgRole::Admin).await, w.user("ben", OrgRole::Admin).await);
+    let (invite, code) = w.invited(&ana, to("a@example.com")).await;
+    w.clock.set(START + 7 * DAY - 1);
+    w.app.look_at_invitation(&code, &nobody()).unwrap();
+    w.clock.set(START + 7 * DAY);
+    assert_eq!(w.accept(&code, "a").await.unwrap_err().code(), Code::InvitationVoid);
+    // Invited once more, the expired one is renewed instead of standing in the way.
+    let (again, code) = w.invited(&ana, to("A@Example.com")).await;
+    assert_eq!(again.id, invite.id);
+    assert!(matches!(w.app.invite(&as_user(&ana), to("a@example.com"), false).await.unwrap().0, Welcomed::Waits(_)));
+    assert_eq!(w.app.resend(&as_user(&ana), again.id, false).await.unwrap_err().code(), Code::TooManyAttempts);
+    let gone = again.id;
+    w.app.act(&as_user(&ana), move |cx| invitations::withdraw(cx, gone)).await.unwrap();
+    assert_eq!(w.accept(&code, "a").await.unwrap_err().code(), Code::InvitationVoid);
+    let (_, code) = w.invited(&ben, to("b@example.com")).await;
+    w.app.act(&shell(), |cx| users::set_active(cx, "ben", false).map(drop)).await.unwrap();
+    assert_eq!(w.accept(&code, "b").await.unwrap_err().code(), Code::InvitationVoid);
+    for forged in ["", "x", &"A".repeat(43), &"A".repeat(1_000)] {
+        assert_eq!(w.accept(forged, "c").await.unwrap_err().code(), Code::InvitationVoid, "{forged}");
+        assert!(w.app.decline_invitation(forged, &nobody()).await.is_err());
+    }
+    let (_, code) = w.invited(&ana, to("c@example.com")).await;
+    w.app.decline_invitation(&code, &nobody()).await.unwrap();
+    assert_eq!(w.accept(&code, "c").await.unwrap_err().code(), Code::InvitationVoid);
+    let event = w.events("user:uninvite").await.into_iter().find(|e| e.actor.name == "newcomer").unwrap();
+    assert!(event.changes.iter().any(|c| c.to.as_deref() == Some("declined")), "{event:?}");
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn an_invitation_is_bound_to_its_address() {
+    let w = world();
+    let ana = w.user("ana", OrgRole::Admin).await;
+    let eve = w.user("eve", OrgRole::Member).await;
+    w.team("acme", "ana").await;
+    let (_, link) = w.to_team(&ana, "acme", "zoe@example.com", "admin").await.unwrap();
+    let token = code(link);
+    let taken = token.clone();
+    let refused = w.app.act(&as_user(&eve), move |cx| invitations::accept(cx, &taken)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Denied);
+    assert!(refused.sentence().contains("zoe@example.com"), "{}", refused.sentence());
+    assert_eq!(w.role(&eve, "acme"), None);
+    // An account that the company's sign-in made for that address, without vouching for it, takes it up by the link.
+    let new = NewUser { email: "zoe@example.com".into(), unverified: true, ..NewUser::default() };
+    let zoe = w.app.act(&shell(), move |cx| users::create(cx, &new)).await.unwrap();
+    assert_eq!(w.role(&zoe, "acme"), None, "an unproved address takes up nothing by itself");
+    assert_eq!(w.accept(&token, "zoe9").await.unwrap_err().code(), Code::EmailTaken);
+    w.app.act(&as_user(&zoe), move |cx| invitations::accept(cx, &token).map(drop)).await.unwrap();
+    assert_eq!(w.role(&zoe, "acme"), Some(TeamRole::Admin));
+    assert!(w.app.ask(&as_user(&zoe), |cx| users::me(cx)).unwrap().emails[0].verified, "the link proved it");
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn many_are_invited_at_once_and_one_that_is_wrong_keeps_no_other_back() {
+    let w = world();
+    let ana = w.user("ana", OrgRole::Admin).await;
+    let all = |n: usize| {
+        let mut all: Vec<Wanted> = (0..n).map(|n| to(&format!("p{n}@example.com"))).collect();
+        all.extend([
+            to("not an address@"),
+            to("p0@example.com"),
+            Wanted { teams: vec!["nope".into()], ..to("q@example.com") },
+            to("ana"),
+        ]);
+        all
+    };
+    let would = w.app.invite_many(&as_user(&ana), all(50), false, true).await.unwrap();
+    assert!(would.iter().all(|(_, link)| link.is_none()), "a preview gives no link");
+    assert_eq!(w.app.ask(&as_user(&ana), |cx| invitations::count(cx, "", 100)).unwrap(), 0, "and writes nothing");
+    let done = w.app.invite_many(&as_user(&ana), all(50), false, false).await.unwrap();
+    let good = done.iter().filter(|(o, link)| matches!(o, Ok(Welcomed::Pending(_))) && link.is_some()).count();
+    assert_eq!((good, would.len(), done.len()), (50, 54, 54));
+    assert!(done[50].0.is_err() && matches!(done[51].0, Ok(Welcomed::Waits(_))) && done[52].0.is_err());
+    assert!(matches!(&done[53].0, Ok(Welcomed::Added(_, teams)) if teams.is_empty()));
+    let over = w.app.invite_many(&as_user(&ana), all(1_000), false, false).await.unwrap_err();
+    assert_eq!(over.code(), Code::LimitReached);
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn f141_f142_mail_waits_in_the_outbox_sealed_and_is_tried_again() {
+    let w = world_with(MAIL);
+    let (ana, tea) = (w.user("ana", OrgRole::Admin).await, w.user("tea", OrgRole::Member).await);
+    w.team("acme", "tea").await;
+    let list = || w.app.ask(&as_user(&ana), |cx| outbox::list(cx, crate::store::Range::all().limit(9))).unwrap().items;
+    let (Welcomed::Pending(quiet), link) = w.app.invite(&as_user(&ana), to("q@example.com"), false).await.unwrap()
+    else {
+        panic!()
+    };
+    assert!(!quiet.mailed && link.is_some() && list().is_empty(), "F142: without the box nothing is mailed");
+    let (Invited::Pending(loud), None) =
+        w.app.invite_to_team(&as_user(&tea), "acme", "z@example.com", "member", true).await.unwrap()
+    else {
+        panic!("mailed, the link is not the team admin's to see")
+    };
+    assert!(loud.mailed && loud.invite.vouched);
+    let mail = &list()[0];
+    let token = w.mailed();
+    assert!(!mail.secret.contains(&token) && mail.state == MailState::Waiting);
+    // Nobody listens on that port: it waits, longer each time, until it is given up.
+    let mut at = START;
+    for pause in PAUSES {
+        w.app.send_due_mail().await.unwrap();
+        let mail = &list()[0];
+        assert_eq!((mail.state, mail.at), (MailState::Waiting, at + pause), "{}", mail.answer);
+        assert!(mail.answer.starts_with("Connect"), "{}", mail.answer);
+        at += pause;
+        w.clock.set(at);
+    }
+    w.app.send_due_mail().await.unwrap();
+    assert_eq!(list()[0].state, MailState::GivenUp);
+    let id = list()[0].id;
+    assert_eq!(w.app.send_again(&as_user(&tea), id).await.unwrap_err().code(), Code::Denied);
+    w.app.send_again(&as_user(&ana), id).await.unwrap();
+    assert_eq!((list()[0].state, list()[0].tries), (MailState::Waiting, 0));
+    // What it is about is gone: it is not sent at all.
+    let gone = loud.invite.id;
+    w.app.act(&as_user(&tea), move |cx| invitations::withdraw(cx, gone)).await.unwrap();
+    w.app.send_due_mail().await.unwrap();
+    assert_eq!((list()[0].state, list()[0].secret.as_str()), (MailState::Void, ""));
+    w.clock.set(at + 31 * DAY);
+    w.app.tick();
+    w.app.settle().await.unwrap();
+    assert!(list().is_empty(), "swept away after a month");
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_mail_server_is_kept_in_its_words() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.app.invite(&as_user(&ana), to("reject@example.com"), true).await.unwrap();
+    let mail =
+        w.app.ask(&as_user(&ana), |cx| outbox::list(cx, crate::store::Range::all().limit(1))).unwrap().items.remove(0);
+    let said = Tried::Refused(format!("550 no such user\r\n{}", "x".repeat(900)));
+    w.app.store.write(move |tx| outbox::settle(tx, mail.id, &said, START + 1)).await.unwrap();
+    let kept =
+        w.app.ask(&as_user(&ana), |cx| outbox::list(cx, crate::store::Range::all().limit(1))).unwrap().items.remove(0);
+    assert_eq!(kept.state, MailState::Refused);
+    assert!(kept.answer.starts_with("550 no such user") && kept.answer.len() <= 300 && !kept.answer.contains('\n'));
+    let listed = w.app.ask(&as_user(&ana), |cx| invitations::list(cx, "", crate::store::Range::all())).unwrap().items;
+    assert_eq!(listed[0].mail.as_ref().map(|(state, _)| *state), Some(MailState::Refused));
+}
+
+#[tokio::test]
+async fn f150_f151_f157_a_domain_is_claimed_once_with_a_team_that_recommends_itself() {
+    let w = world();
+    let (ana, ben) = (w.user("ana", OrgRole::Admin).await, w.user("ben", OrgRole::Member).await);
+    w.team("acme", "ana").await;
+    assert_eq!(w.claim(&ben, "corp.example", None).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(w.claim(&ana, "corp.example", Some("acme")).await.unwrap_err().code(), Code::InvalidValue, "C76");
+    w.recommend("acme", true).await;
+    w.claim(&ana, "Corp.Example", Some("acme")).await.unwrap();
+    assert_eq!(w.claim(&ana, "corp.example.", None).await.unwrap_err().code(), Code::NameTaken);
+    for bad in ["gmail.com", "", "corp", "127.0.0.1", "a b.com"] {
+        let bad: &'static str = bad;
+        assert_eq!(w.claim(&ana, bad, None).await.unwrap_err().code(), Code::InvalidValue, "{bad}");
+    }
+    let claims = w.app.ask(&as_user(&ana), |cx| domains::list(cx)).unwrap();
+    assert_eq!((claims[0].0.name.as_str(), claims[0].1.as_ref().unwrap().name.as_str()), ("corp.example", "acme"));
+    // Another organization cannot have it either.
+    w.app
+        .store
+        .write_blocking(|tx| {
+            tx.note_event();
+            let id = crate::model::OrgId(tx.next_id(schema::ORG_IDS)?);
+            tx.put(&schema::ORGS, &crate::model::team::Org::new(id, "other".into(), START))?;
+            let mut ben = tx.find(&schema::USER_BY_NAME, &"ben".to_owned())?.unwrap();
+            ben.orgs = vec![crate::model::user::OrgMembership::new(id, OrgRole::Admin)];
+            tx.put(&schema::USERS, &ben)
+        })
+        .unwrap();
+    assert_eq!(w.claim(&ben, "corp.example", None).await.unwrap_err().code(), Code::NameTaken);
+    w.claim(&ben, "other.example", None).await.unwrap();
+    // And its admin is none of the instance: only the record in the zone proves it.
+    let by_word = w.app.act(&as_user(&ben), |cx| domains::prove(cx, "other.example", Proof::Admin)).await;
+    assert_eq!(by_word.unwrap_err().code(), Code::Denied);
+    let foreign = w.app.act(&as_user(&ana), |cx| domains::release(cx, "other.example")).await;
+    assert_eq!(foreign.unwrap_err().code(), Code::NotFound);
+    w.app.act(&as_user(&ana), |cx| teams::delete(cx, "acme")).await.unwrap();
+    assert!(w.app.ask(&as_user(&ana), |cx| domains::get(cx, "corp.example")).unwrap().default_team.is_none());
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn f135_f152_f153_f156_f158_f172_newcomers_of_a_captured_domain_join_by_themselves() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    for team in ["acme", "lab", "hidden"] {
+        w.team(team, "ana").await;
+    }
+    w.recommend("acme", true).await;
+    w.recommend("lab", true).await;
+    w.claim(&ana, "corp.example", Some("acme")).await.unwrap();
+    assert_eq!(w.sign_up("zoe@corp.example").await.unwrap_err().code(), Code::NotOffered, "not proved yet");
+    w.app.act(&as_user(&ana), |cx| domains::prove(cx, "corp.example", Proof::Dns).map(drop)).await.unwrap();
+    for outside in ["x@example.com", "x@sub.corp.example", "x@corp.example.com"] {
+        assert_eq!(w.sign_up(outside).await.unwrap_err().code(), Code::NotOffered, "{outside}");
+    }
+    w.sign_up("zoe@corp.example").await.unwrap();
+    assert!(w.app.ask(&shell(), |cx| users::get(cx, "zoe@corp.example")).is_err(), "F158: no account before the proof");
+    let token = w.mailed();
+    let found = w.app.look_at_sign_up(&token, &nobody()).unwrap();
+    assert_eq!((found.default_team.as_deref(), found.teams.as_slice()), (Some("acme"), &["lab".to_owned()][..]));
+    let teams = vec!["lab".into(), "hidden".into(), "nope".into()];
+    let (_, session) = w.app.finish_sign_up(&token, NewUser::default(), PASSWORD, teams, &nobody()).await.unwrap();
+    let zoe = w.app.store.read(|view| view.get(&schema::USERS, &session.user)).unwrap().unwrap();
+    assert_eq!(zoe.org_role(HOME), Some(OrgRole::Member));
+    assert_eq!(
+        (w.role(&zoe, "acme"), w.role(&zoe, "lab"), w.role(&zoe, "hidden")),
+        (Some(TeamRole::Member), Some(TeamRole::Member), None)
+    );
+    let again = w.app.finish_sign_up(&token, NewUser::default(), PASSWORD, vec![], &nobody()).await;
+    assert_eq!(again.unwrap_err().code(), Code::InvitationVoid, "once");
+    // An address that has an account gets the same answer and no mail.
+    let mails = || w.app.ask(&shell(), |cx| outbox::list(cx, crate::store::Range::all())).unwrap().items.len();
+    let before = mails();
+    w.clock.set(START + HOUR);
+    w.sign_up("zoe@corp.example").await.unwrap();
+    assert_eq!(mails(), before);
+    // A team that stopped recommending itself is neither offered nor the default team.
+    w.recommend("acme", false).await;
+    let yan = w.arrive("yan@corp.example", &["acme"]).await.unwrap();
+    assert_eq!(w.role(&yan, "acme"), None);
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn f154_f155_invited_and_existing_people_are_moved_nowhere() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    let old = NewUser { email: "old@corp.example".into(), username: Some("old".into()), ..NewUser::default() };
+    let old = w.app.act(&shell(), move |cx| users::create(cx, &old)).await.unwrap();
+    let cold = NewUser {
+        email: "cold@corp.example".into(),
+        username: Some("cold".into()),
+        unverified: true,
+        ..NewUser::default()
+    };
+    let cold = w.app.act(&shell(), move |cx| users::create(cx, &cold)).await.unwrap();
+    for team in ["acme", "lab"] {
+        w.team(team, "ana").await;
+    }
+    w.recommend("acme", true).await;
+    w.captured(&ana, "corp.example", Some("acme")).await;
+    assert_eq!(w.role(&old, "acme"), None);
+    let (_, code) = w.invited(&ana, Wanted { teams: vec!["lab".into()], ..to("new@corp.example") }).await;
+    let new = w.accept(&code, "new").await.unwrap();
+    assert_eq!((w.role(&new, "lab"), w.role(&new, "acme")), (Some(TeamRole::Member), None), "F154");
+    // The same where the invited person signs up instead of using the link.
+    w.invited(&ana, Wanted { teams: vec!["lab".into()], ..to("own@corp.example") }).await;
+    let own = w.arrive("own@corp.example", &[]).await.unwrap();
+    assert_eq!((w.role(&own, "lab"), w.role(&own, "acme")), (Some(TeamRole::Member), None));
+    // F155: they may join by themselves, as members, what recommends itself, and nothing else.
+    let open: Vec<_> =
+        w.app.ask(&as_user(&old), |cx| domains::open_to_me(cx)).unwrap().into_iter().map(|t| t.name).collect();
+    assert_eq!(open, ["acme"]);
+    let join = |who: &User, team: &'static str| {
+        let who = as_user(who);
+        let app = &w.app;
+        async move { app.act(&who, move |cx| domains::join(cx, team).map(drop)).await }
+    };
+    assert_eq!(join(&old, "lab").await.unwrap_err().kind(), crate::error::Kind::NotFound);
+    assert_eq!(join(&cold, "acme").await.unwrap_err().kind(), crate::error::Kind::NotFound, "an unproved address");
+    join(&old, "acme").await.unwrap();
+    assert_eq!(w.role(&old, "acme"), Some(TeamRole::Member));
+    let as_admin = w.app.act(&as_user(&new), |cx| teams::invite(cx, "acme", "new", "admin").map(drop)).await;
+    assert_eq!(as_admin.unwrap_err().code(), Code::Denied, "joining gives the role member only");
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
+async fn sign_up_is_closed_unless_it_is_opened_and_is_not_a_way_to_flood_somebody() {
+    let closed = world_with(&[("BAILIWICK_SMTP_URL", "smtp://127.0.0.1:1")]);
+    let ana = closed.user("ana", OrgRole::Admin).await;
+    closed.captured(&ana, "corp.example", None).await;
+    assert_eq!(closed.sign_up("zoe@corp.example").await.unwrap_err().code(), Code::NotOffered);
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.captured(&ana, "corp.example", None).await;
+    w.sign_up("zoe@corp.example").await.unwrap();
+    let first = w.mailed();
+    w.sign_up("Zoe@corp.example").await.unwrap();
+    assert_eq!(w.mailed(), first, "one link a minute for one address");
+    let mut refused = 0;
+    for n in 0..70 {
+        refused += usize::from(
+            w.sign_up(&format!("n{n}@corp.example")).await.is_err_and(|e| e.code() == Code::TooManyAttempts),
+        );
+    }
+    assert!(refused > 10 && refused < 30, "one browser's address is slowed down: {refused}");
+    w.clock.set(START + 25 * HOUR);
+    assert_eq!(w.app.look_at_sign_up(&first, &nobody()).unwrap_err().code(), Code::InvitationVoid, "a day");
+}
