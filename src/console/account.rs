@@ -3,33 +3,37 @@
 
 use super::page::account::{Account, IdentityRow, KeyRow, SessionRow};
 use super::page::frame::Section;
-use super::page::parts::{Choice, Field, Mark, Tab};
+use super::page::parts::{Field, Mark, Tab};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
-use crate::clock::{DAY, Millis};
+use crate::clock::Millis;
 use crate::error::{Code, Error, Result};
 use crate::http::reply;
+use crate::model::role::Action;
 use crate::ops;
-use crate::ops::credentials::{FreshKey, ListedKey, NewKey};
+use crate::ops::credentials::{FreshKey, ListedKey};
 use crate::ops::sessions::ListedSession;
+use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-/// Lifetimes a key can be given, in days; none is no end.
-const LIFETIMES: [(&str, &str); 5] =
-    [("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("7", "In a week"), ("", "Never")];
-
 /// Keys as rows.
-pub fn key_rows(keys: &[ListedKey], now: Millis) -> Vec<KeyRow> {
-    keys.iter()
-        .map(|listed| KeyRow {
+pub fn key_rows(cx: &ops::Asking, keys: &[ListedKey], now: Millis) -> Result<Vec<KeyRow>> {
+    let rows = keys.iter().map(|listed| {
+        let expired = listed.key.is_expired(now);
+        let narrowed = ops::key_care::narrowed(cx, &listed.key)?;
+        let can_replace = !expired && cx.can(Action::ApiKeyCreate, Resource::User(listed.key.owner))?;
+        Ok(KeyRow {
             id: listed.key.id.clone(),
             name: if listed.key.name.is_empty() { "Unnamed".to_owned() } else { listed.key.name.clone() },
             created: words::stamp(listed.key.created_at, now),
             used: words::stamp_or(listed.last.as_ref().map(|used| used.at), now, "never"),
             expires: words::stamp_or(listed.key.expires_at, now, "never"),
-            state: Mark::key(listed.key.is_expired(now)),
+            state: Mark::key(expired),
+            narrowed,
+            can_replace,
         })
-        .collect()
+    });
+    rows.collect()
 }
 
 /// Sessions as rows; `current` is the handle of the one the page was asked with.
@@ -68,6 +72,17 @@ pub fn identity_rows(cx: &ops::Asking, user: crate::model::UserId, now: Millis) 
 }
 
 fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>) -> Result<Account> {
+    page_with(app, visit, tab, &Fields::default(), error)
+}
+
+/// The same with what was in the form that creates a key.
+fn page_with(
+    app: &Instance,
+    visit: &Visit,
+    tab: &'static str,
+    sent: &Fields,
+    error: Option<&Error>,
+) -> Result<Account> {
     let (keys, sessions, teams, identities) = app.ask(&visit.caller, |cx| {
         Ok((
             ops::credentials::list(cx, visit.me.id)?,
@@ -76,9 +91,9 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
             identity_rows(cx, visit.me.id, visit.now)?,
         ))
     })?;
+    let keys = app.ask(&visit.caller, |cx| key_rows(cx, &keys, visit.now))?;
     let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
     let fields = match tab {
-        "keys" => vec![Field::text("name", "Name")],
         "password" => vec![
             Field::password("current", "Current password", "current-password").wrong(&wrong(&[Code::InvalidValue])),
             Field::password("password", "New password", "new-password")
@@ -98,22 +113,14 @@ fn page(app: &Instance, visit: &Visit, tab: &'static str, error: Option<&Error>)
         teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.label()))).collect(),
         tabs: tabs(tab, Some(keys.len())),
         tab,
-        keys: key_rows(&keys, visit.now),
+        keys,
         new_key: None,
         login: super::login_line(&app.base_url),
         sessions: session_rows(&sessions, visit.session.handle(), visit.now),
         identities,
         can_link: app.is_oidc_on(),
         fields,
-        lifetimes: LIFETIMES
-            .iter()
-            .map(|(value, label)| Choice {
-                value: (*value).to_owned(),
-                label: (*label).to_owned(),
-                chosen: *value == "90",
-                ..Choice::default()
-            })
-            .collect(),
+        key_form: super::keys::form("/authorize", false, sent),
         problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),
     })
 }
@@ -163,26 +170,30 @@ pub async fn password(app: Instance, request: HttpRequest) -> Result<HttpRespons
 pub async fn create_key(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let days: Option<i64> = fields.optional("lifetime").and_then(|text| text.parse().ok());
-    let new = NewKey {
-        name: fields.text("name").to_owned(),
-        expires_at: days.map(|days| visit.now + days.clamp(1, 3_650) * DAY),
-        ..NewKey::default()
-    };
-    let fresh = FreshKey::draw(&app.random)?;
-    let (owner, secret) = (visit.me.username.clone(), fresh.clone());
-    match app.act(&visit.caller, move |cx| ops::credentials::issue(cx, &owner, &new, &secret)).await {
-        Ok(key) => {
-            let mut shown = page(&app, &visit, "keys", None)?;
+    shown_once(&app, &visit, &fields, super::keys::issue(&app, &visit, &visit.me.username, &fields).await)
+}
+
+/// `POST /console/account/replace-key`: makes the successor of a key and shows it, once, on this answer.
+pub async fn replace_key(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    shown_once(&app, &visit, &Fields::default(), super::keys::replace(&app, &visit, &fields).await)
+}
+
+fn shown_once(
+    app: &Instance,
+    visit: &Visit,
+    sent: &Fields,
+    made: Result<(crate::model::credential::ApiKey, FreshKey)>,
+) -> Result<HttpResponse> {
+    match made {
+        Ok((key, fresh)) => {
+            let mut shown = page(app, visit, "keys", None)?;
             shown.new_key = Some((key.name, fresh.reveal().to_owned()));
             visit.html(&shown)
         }
         Err(error) if reply::status(&error).is_client_error() => {
-            let mut shown = page(&app, &visit, "keys", Some(&error))?;
-            for field in &mut shown.fields {
-                field.value = fields.get(field.name).to_owned();
-            }
-            visit.again(&shown, &error)
+            visit.again(&page_with(app, visit, "keys", sent, Some(&error))?, &error)
         }
         Err(error) => Err(error),
     }

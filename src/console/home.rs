@@ -55,7 +55,7 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             activity: activity(&events, visit.now),
             events: events.iter().take(8).map(|e| words::event(e, visit.now, false)).collect(),
             projects: newest.into_iter().take(6).map(|(team, p)| projects::row(team, p, visit.now)).collect(),
-            keys: key_rows(&keys, visit.now),
+            keys: key_rows(cx, &keys, visit.now)?,
             install: "pip install wandb".to_owned(),
             login: super::login_line(&app.base_url),
         })

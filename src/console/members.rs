@@ -1,4 +1,4 @@
-//! What is done to a team: members added, changed and removed, invitations withdrawn, service accounts made, settings saved.
+//! What is done to a team: members added, changed and removed, invitations withdrawn, settings saved.
 
 use super::page::frame::Section;
 use super::page::parts::Undo;
@@ -11,15 +11,13 @@ use crate::http::reply;
 use crate::model::InviteId;
 use crate::model::role::TeamRole;
 use crate::ops;
-use crate::ops::credentials::{FreshKey, NewKey};
-use crate::ops::service_accounts::NewService;
 use crate::ops::teams::{Invited, Member, TeamChange};
 use crate::ops::what_if::Scope;
 use crate::policy::Held;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// The tab again with the error in place, or the error page where the team itself is out of reach.
-fn again(
+pub fn again(
     app: &Instance,
     visit: &Visit,
     team: &str,
@@ -242,36 +240,6 @@ pub async fn resend(
             visit.html(&shown)
         }
         Err(error) => visit.settle(&format!("/{team}/members"), Err(error)),
-    }
-}
-
-/// `POST /{team}/service-accounts`: makes one with its first key, shown once on this answer.
-pub async fn create_service(
-    app: Instance,
-    request: HttpRequest,
-    team: web::Path<String>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let fields = Fields::parse(&body);
-    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let fresh = FreshKey::draw(&app.random)?;
-    let described = NewService { name: fields.text("about").to_owned(), ..NewService::default() };
-    let (of, secret) = (team.clone(), fresh.clone());
-    let made = app
-        .act(&visit.caller, move |cx| {
-            let account = ops::service_accounts::create_in_team(cx, &of, &described)?;
-            let new = NewKey { name: "first key".to_owned(), ..NewKey::default() };
-            ops::credentials::issue(cx, &account.username, &new, &secret)?;
-            Ok(account)
-        })
-        .await;
-    match made {
-        Ok(account) => {
-            let mut shown = page(&app, &visit, &Fields::default(), &team, "service-accounts", None)?;
-            shown.new_key = Some((account.username, fresh.reveal().to_owned()));
-            visit.html(&shown)
-        }
-        Err(error) => again(&app, &visit, &team, "service-accounts", &fields, error),
     }
 }
 

@@ -11,6 +11,7 @@ mod entry;
 mod factors;
 mod home;
 mod invitations;
+mod keys;
 mod mail;
 mod members;
 mod organization;
@@ -28,6 +29,7 @@ mod roles;
 mod run;
 mod runs;
 mod second;
+mod services;
 mod sign_in_settings;
 mod teams;
 mod visit;
@@ -67,6 +69,9 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/setup/done").get(entry::setup_done))
         .service(page("/authorize").get(account::keys).post(account::create_key))
         .service(page("/org/dashboard").get(people::list))
+        .service(page("/org/dashboard/service-accounts").get(services::show).post(services::create))
+        .service(page("/console/keys").get(keys::show))
+        .service(page("/console/keys/{what}").post(keys::change))
         .service(page("/console/theme").post(entry::set_theme))
         .service(page("/console/search").get(home::search))
         .service(page("/console/settings").get(home::settings))
@@ -101,6 +106,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/account/factors/recovery").post(factors::recovery))
         .service(page("/console/account/factors/remove").post(factors::remove))
         .service(page("/console/account/revoke-key").post(account::revoke_key))
+        .service(page("/console/account/replace-key").post(account::replace_key))
         .service(page("/console/account/end-session").post(account::end_session))
         .service(page("/console/account/unlink").post(account::unlink))
         .service(page("/console/account/end-others").post(account::end_others))
@@ -136,7 +142,7 @@ fn of_teams(routes: &mut web::ServiceConfig) {
             .service(page("/{team}").get(teams::overview))
             .service(page("/{team}/projects").get(teams::projects_tab))
             .service(page("/{team}/members").get(teams::members_tab).post(members::add))
-            .service(page("/{team}/service-accounts").get(teams::services_tab).post(members::create_service))
+            .service(page("/{team}/service-accounts").get(teams::services_tab).post(services::create_of_team))
             .service(page("/{team}/settings").get(teams::settings_tab).post(members::save))
             .service(page("/{team}/settings/delete").post(members::delete))
             .service(page("/{team}/members/{user}/role").post(members::set_role))

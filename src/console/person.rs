@@ -6,7 +6,7 @@ use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles, seats as seat_
 use super::page::people::{Person, ReachRow};
 use super::review::{self, Question};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
-use super::words;
+use super::{services, words};
 use crate::error::{Error, Result};
 use crate::http::reply;
 use crate::model::role::{Action, OrgRole, Seat};
@@ -74,9 +74,21 @@ fn page(
             tabs.push(made(label, "credentials", Some(keys.len() + sessions.len())));
         }
         let role = user.org_role(visit.org).map_or("", OrgRole::as_str);
+        let service = match user.service() {
+            Some(_) => Some(services::facts(cx, &user, &teams, sent)?),
+            None => None,
+        };
+        let issues = service.as_ref().is_some_and(|s| s.subject.is_empty()) && cx.can(Action::ApiKeyCreate, on)?;
+        let above = match &service {
+            Some(service) => service.home.clone(),
+            None => Link { label: "People".to_owned(), href: "/console/users".to_owned() },
+        };
         let seats = user.membership(visit.org).filter(|_| !user.is_service()).map(|m| (m.models, m.weave));
         Ok(Person {
-            frame: visit.frame(name.clone(), Section::People).crumb("People", "/console/users").crumb(name.clone(), ""),
+            frame: visit
+                .frame(name.clone(), if service.is_some() { Section::Teams } else { Section::People })
+                .crumb(above.label, above.href)
+                .crumb(name.clone(), ""),
             name: user.name.clone(),
             emails: user.emails.iter().map(|e| e.address.clone()).collect(),
             role: words::org_mark(&user, visit.org),
@@ -92,7 +104,7 @@ fn page(
             reach,
             reach_more: open,
             sessions: session_rows(&sessions, visit.session.handle(), visit.now),
-            keys: key_rows(&keys, visit.now),
+            keys: key_rows(cx, &keys, visit.now)?,
             identities,
             break_glass,
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
@@ -114,7 +126,14 @@ fn page(
             loses: loses(&user, keys.len(), sessions.len(), teams.len(), projects.len()),
             problem: error.map(Error::sentence).unwrap_or_default(),
             password_command: format!("bailiwick user set-password {name} --password-file FILE"),
-            rename: Field::text("name", "Name").value(&user.name).optional(),
+            rename: match &service {
+                Some(_) => Field::text("name", "Name").help("What it is for.").value(&user.name),
+                None => Field::text("name", "Name").value(&user.name).optional(),
+            },
+            key_form: (tab == "credentials" && issues)
+                .then(|| super::keys::form(&format!("{}/key", path(name)), user.is_org_service(), sent)),
+            new_key: None,
+            service,
             username: user.username,
         })
     })
@@ -186,7 +205,8 @@ pub async fn change(
     match apply(&app, &visit, &name, &what, &fields).await {
         Ok(response) => Ok(response),
         Err(error) if error.kind() != crate::error::Kind::NotFound && reply::status(&error).is_client_error() => {
-            let tab = if matches!(what.as_str(), "revoke-key" | "end-session") { "credentials" } else { "overview" };
+            let on_keys = matches!(what.as_str(), "revoke-key" | "end-session" | "key" | "replace-key");
+            let tab = if on_keys { "credentials" } else { "overview" };
             visit.again(&page(&app, &visit, &name, tab, (&fields, Some(&error)))?, &error)
         }
         Err(error) => Err(error),
@@ -246,6 +266,25 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
                 }
             }
         }
+        "rename" if app.ask(&visit.caller, |cx| ops::users::get(cx, name))?.service().is_some() => {
+            let called = fields.text("name").to_owned();
+            app.act(&visit.caller, move |cx| ops::service_accounts::rename(cx, &who, &called)).await?;
+            visit.done(&home, "The name is saved.")
+        }
+        "default-team" => {
+            let team = fields.text("team").to_owned();
+            app.act(&visit.caller, move |cx| ops::service_accounts::set_default_team(cx, &who, &team)).await?;
+            visit.done(&home, "The default team is saved. Runs that name no team go there from now on.")
+        }
+        "key" | "replace-key" => {
+            let (_, fresh) = match what {
+                "key" => super::keys::issue(app, visit, name, fields).await?,
+                _ => super::keys::replace(app, visit, fields).await?,
+            };
+            let mut shown = page(app, visit, name, "credentials", (&Fields::default(), None))?;
+            shown.new_key = Some(fresh.reveal().to_owned());
+            visit.html(&shown)
+        }
         "rename" => {
             let change = UserChange { name: Some(fields.text("name").to_owned()), ..UserChange::default() };
             app.act(&visit.caller, move |cx| ops::users::update(cx, &who, &change)).await?;
@@ -264,6 +303,13 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
         "delete" => {
             if fields.text("sure") != name {
                 return Err(Error::invalid(format!("Nothing was deleted: '{name}' was not typed.")));
+            }
+            let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
+            if user.service().is_some() {
+                let teams = app.ask(&visit.caller, |cx| ops::teams::of(cx, user.id))?;
+                let back = app.ask(&visit.caller, |cx| services::facts(cx, &user, &teams, fields))?.home.href;
+                app.act(&visit.caller, move |cx| ops::service_accounts::delete(cx, &who)).await?;
+                return visit.done(&back, format!("{name} is deleted, and its keys with it."));
             }
             app.act(&visit.caller, move |cx| ops::users::delete(cx, &who)).await?;
             visit.done("/console/users", format!("{name} is deleted. The name is free again."))

@@ -48,6 +48,8 @@ pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
         ("Domains", super::domains::HOME, true),
         ("Mail", super::mail::HOME, true),
         ("Provisioning", super::provisioning::HOME, true),
+        ("Service accounts", super::services::HOME, true),
+        ("API keys", super::keys::HOME, true),
         ("Custom roles", HOME, false),
         ("Permissions", "/console/roles/permissions", false),
     ];

@@ -116,6 +116,7 @@ pub fn page(
             tab,
             by: shown_as,
             through,
+            unfit_author: seen.run.unfit_author.clone(),
             facts: facts(&seen, visit),
             created: words::stamp(seen.run.created_at, visit.now),
             reported: words::stamp(seen.progress.heartbeat_at, visit.now),

@@ -7,7 +7,7 @@ use super::page::list::{Column, List};
 use super::page::parts::{Choice, Field, Mark, Switch, Tab};
 use super::page::teams::{InviteRow, MemberRow, NewTeam, Team, TeamRow, Teams};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
-use super::{projects, roles, words};
+use super::{projects, roles, services, words};
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::role::{Action, TeamRole};
@@ -143,6 +143,9 @@ pub fn page(
 ) -> Result<Team> {
     app.ask(&visit.caller, |cx| {
         let team = ops::teams::get(cx, typed)?;
+        if tab == "service-accounts" {
+            services::may_open(cx, &team)?;
+        }
         let on = Resource::Entity(Entity::Team(team.id));
         let mine = ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| role);
         let all = ops::teams::members(cx, &team)?;
@@ -158,18 +161,17 @@ pub fn page(
         let base = format!("/{}", team.name);
         let (noun, columns) = match tab {
             "projects" => ("projects", projects::columns(false)),
-            "service-accounts" => ("service accounts", member_columns()),
             _ => ("members", member_columns()),
         };
         let action = if tab == "overview" { base.clone() } else { format!("{base}/{tab}") };
         let mut list = super::list_from(query, &action, noun, columns, "name");
-        let (mut members, mut services, mut invites) = (vec![], vec![], vec![]);
+        let (mut members, mut machines, mut invites) = (vec![], vec![], vec![]);
         for member in &all {
             match member {
+                Member::User { user, .. } if user.is_service() => machines.push(user),
                 Member::User { user, membership, held } => {
-                    let into = if user.is_service() { &mut services } else { &mut members };
                     let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
-                    into.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
+                    members.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
                 }
                 Member::Invited(invite, held) => {
                     let described = ops::invitations::describe(cx, invite.clone())?;
@@ -185,10 +187,14 @@ pub fn page(
                 }
             }
         }
-        let counts = (readable.len(), members.len(), services.len());
-        let (people, services_left) = (members.len(), services.len());
+        let counts = (readable.len(), members.len(), machines.len());
+        let (people, services_left) = (members.len(), machines.len());
+        let machines = match tab {
+            "service-accounts" => machines.iter().map(|user| services::row(cx, visit, user)).collect::<Result<_>>()?,
+            _ => vec![],
+        };
         let mut shown_projects = readable.iter().map(|p| projects::row(&team.name, p, visit.now)).collect::<Vec<_>>();
-        let mut rows = if tab == "service-accounts" { services } else { members };
+        let mut rows = members;
         match tab {
             "projects" => shown_projects = projects::narrow(&mut list, shown_projects),
             "overview" => shown_projects.truncate(8),
@@ -223,23 +229,28 @@ pub fn page(
             mine: mine.map(|role| Mark::role(role.label())),
             mine_why: super::why::link(&visit.me.username, "team:read", &team.name),
             created: words::stamp(team.created_at, visit.now),
-            tabs: vec![
-                made("Overview", "overview", None),
-                made("Projects", "projects", Some(counts.0)),
-                made("Members", "members", Some(counts.1)),
-                made("Service accounts", "service-accounts", Some(counts.2)),
-                made("Settings", "settings", None),
-            ],
+            tabs: [
+                Some(made("Overview", "overview", None)),
+                Some(made("Projects", "projects", Some(counts.0))),
+                Some(made("Members", "members", Some(counts.1))),
+                cx.can(Action::TeamUninvite, on)?.then(|| made("Service accounts", "service-accounts", Some(counts.2))),
+                Some(made("Settings", "settings", None)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             tab,
             list,
             projects: shown_projects,
             members: rows,
+            services: machines,
+            service_form: (tab == "service-accounts" && cx.can(Action::TeamCreateService, on)?)
+                .then(|| services::team_form(&team.name, sent.map(|(form, _)| form))),
             invites: if tab == "members" { invites } else { vec![] },
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             activity: Activity::default(),
             can_manage: match tab {
                 "settings" => cx.can(Action::TeamUpdate, on)?,
-                "service-accounts" => cx.can(Action::TeamCreateService, on)?,
                 _ => can_manage,
             },
             can_create_project: cx.can(Action::ProjectCreate, on)?,
@@ -373,7 +384,6 @@ fn fields(tab: &str, team: &team::Team, sent: Option<(&Fields, &Error)>) -> Vec<
             who.list = "people";
             vec![who]
         }
-        "service-accounts" => vec![Field::text("about", "What it is for").value(&kept("about", ""))],
         "settings" => vec![
             Field::text("name", "Name")
                 .help(

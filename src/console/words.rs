@@ -286,6 +286,14 @@ fn sentence(e: &Event) -> Vec<Part> {
                 words.push(Part { href: format!("/console/users/{owner}"), text: owner });
             }
         }
+        "user:delete_api_key" if !to("replaced by").is_empty() => {
+            say(format!(" replaced the API key “{}”; the old one works until {}", e.target.name, to("expires")));
+        }
+        "api_key:use" => {
+            say(" tried a key of ".to_owned());
+            words.push(target);
+            words.push(plain(" from an address outside its networks"));
+        }
         "user:delete_api_key" => say(format!(" revoked the API key “{}”", e.target.name)),
         "team:create" => {
             say(" created the team ".to_owned());
@@ -375,6 +383,11 @@ fn sentence(e: &Event) -> Vec<Part> {
             say(" created the service account ".to_owned());
             words.push(target);
             words.push(plain(&format!(" in {}", to("team"))));
+        }
+        "organization:create_service_account" => {
+            say(" created the service account ".to_owned());
+            words.push(target);
+            words.push(plain(" of the organization"));
         }
         "project:create" => {
             say(" created the project ".to_owned());

@@ -55,15 +55,15 @@ impl Mutation {
         let (app, who) = of(cx);
         let input = input.unwrap_or_default();
         let fresh = FreshKey::draw(&app.random).map_err(shown)?;
-        let new = NewKey {
-            name: input.description.unwrap_or_default(),
-            expires_at: input.expires_at.map(|at| at.0),
-            ..NewKey::default()
-        };
+        let (name, expires_at) = (input.description.unwrap_or_default(), input.expires_at.map(|at| at.0));
+        let (place, reads_only) = (input.place.unwrap_or_default(), input.read_only.unwrap_or_default());
+        let networks = ops::key_care::networks(&input.networks.unwrap_or_default().join(" ")).map_err(shown)?;
         let secret = fresh.clone();
         let key = app
             .act(who, move |cx| {
                 let me = ops::users::me(cx)?;
+                let scope = ops::key_care::scope(cx, "", &place, reads_only)?;
+                let new = NewKey { name: name.clone(), expires_at, scope, networks: networks.clone() };
                 ops::credentials::issue(cx, &me.username, &new, &secret)
             })
             .await
@@ -271,6 +271,12 @@ pub struct GenerateApiKeyInput {
     description: Option<String>,
     /// From when on it is refused; it does not expire when absent.
     expires_at: Option<DateTime>,
+    /// Whether it only reads.
+    read_only: Option<bool>,
+    /// The one place it counts in: a team, or `team/project`; everywhere when absent.
+    place: Option<String>,
+    /// From where alone it is accepted, such as `10.2.0.0/16`; from everywhere when absent.
+    networks: Option<Vec<String>>,
 }
 
 /// Of `generateApiKey`.

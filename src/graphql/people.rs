@@ -231,9 +231,15 @@ impl Key {
         &self.key.name
     }
 
-    /// What it may be used for: `full` or `read-only`.
+    /// What it may be used for: `full`, `read-only` or `provisioning`; `organization`, `team` or `project` where it counts there
+    /// only.
     async fn scope(&self) -> &str {
         self.key.scope.as_str()
+    }
+
+    /// From where alone it is accepted; from everywhere when empty.
+    async fn networks(&self) -> Vec<String> {
+        self.key.networks.iter().map(ToString::to_string).collect()
     }
 
     /// When it was made.

@@ -6,7 +6,7 @@ use super::{Acting, Cx, changed};
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
 use crate::model::OrgId;
-use crate::model::credential::{KeyPlace, KeyScope};
+use crate::model::credential::{ApiKey, KeyPlace, KeyScope};
 use crate::model::role::Action;
 use crate::model::user::{User, UserKind};
 use crate::policy::Resource;
@@ -62,6 +62,19 @@ pub fn scope_text(view: &impl Read, scope: KeyScope) -> Result<String> {
         },
     };
     Ok(if scope.reads_only() { format!("{place}, read-only") } else { place })
+}
+
+/// Where a key counts and from where it is accepted, for those who may see it; nothing where it is narrowed in neither way.
+pub fn narrowed<V: Read>(cx: &Cx<V>, key: &ApiKey) -> Result<String> {
+    let _grant = cx.allow(Action::ApiKeyRead, Resource::User(key.owner))?;
+    let mut words = vec![];
+    if key.scope != KeyScope::Full {
+        words.push(scope_text(cx.view(), key.scope)?);
+    }
+    if !key.networks.is_empty() {
+        words.push(format!("from {}", networks_text(&key.networks)));
+    }
+    Ok(words.join(", "))
 }
 
 /// Networks and addresses as people type them, divided by blanks, commas or lines; an address alone is a network of one.

@@ -30,6 +30,7 @@ mod federation;
 mod forward_auth;
 mod ldap;
 mod ldap_attacks;
+mod machines;
 mod metrics;
 mod oidc;
 mod oidc_attacks;

@@ -1,7 +1,8 @@
 //! My account: keys, sessions, password. A key's secret is shown on the one page that follows its creation.
 
 use super::frame::Frame;
-use super::parts::{Choice, Field, Mark, Stamp, Tab};
+use super::keys::KeyForm;
+use super::parts::{Field, Mark, Stamp, Tab};
 use askama::Template;
 
 /// One API key, never its secret.
@@ -19,6 +20,10 @@ pub struct KeyRow {
     pub expires: Stamp,
     /// Whether it still works.
     pub state: Mark,
+    /// Where it counts and from where it is accepted, in words; empty for everywhere.
+    pub narrowed: String,
+    /// Whether it can have a successor.
+    pub can_replace: bool,
 }
 
 /// One browser session.
@@ -91,8 +96,8 @@ pub struct Account {
     pub can_link: bool,
     /// The tab's form.
     pub fields: Vec<Field>,
-    /// Lifetimes to choose from.
-    pub lifetimes: Vec<Choice>,
+    /// What creates a key.
+    pub key_form: KeyForm,
     /// What went wrong.
     pub problem: String,
 }

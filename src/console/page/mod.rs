@@ -13,6 +13,7 @@ pub mod factors;
 pub mod frame;
 pub mod home;
 pub mod invitations;
+pub mod keys;
 pub mod list;
 pub mod mail;
 pub mod organization;
@@ -23,6 +24,7 @@ pub mod provisioning;
 pub mod review;
 pub mod roles;
 pub mod runs;
+pub mod services;
 pub mod sign_in_settings;
 pub mod teams;
 

@@ -138,6 +138,11 @@ impl Mark {
     pub fn key(expired: bool) -> Self {
         if expired { Self::new("Expired", "clock", "danger") } else { Self::new("Works", "yes", "ok") }
     }
+    /// How a service account proves who it is.
+    #[must_use]
+    pub fn method(federated: bool) -> Self {
+        if federated { Self::new("Federated identity", "shield", "info") } else { Self::new("API key", "key", "") }
+    }
     /// The session this page was asked with.
     #[must_use]
     pub fn this_session() -> Self {

@@ -2,8 +2,10 @@
 
 use super::account::{KeyRow, SessionRow};
 use super::frame::Frame;
+use super::keys::KeyForm;
 use super::list::List;
 use super::parts::{Choice, EventLine, Field, Link, Mark, Stamp, Tab};
+use super::services::ServiceFacts;
 use askama::Template;
 
 /// One person in a list.
@@ -160,4 +162,17 @@ pub struct Person {
     pub password_command: String,
     /// The name field.
     pub rename: Field,
+    /// What it is as a service account.
+    pub service: Option<ServiceFacts>,
+    /// What creates a key for it, for those who manage it.
+    pub key_form: Option<KeyForm>,
+    /// A key that is shown once.
+    pub new_key: Option<String>,
+}
+
+impl Person {
+    /// Whether it is a service account that the asker manages.
+    fn changes_service(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.can_change)
+    }
 }

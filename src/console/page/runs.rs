@@ -144,6 +144,8 @@ pub struct RunPage {
     pub by: By,
     /// The account that submitted it, where that is another one.
     pub through: By,
+    /// Whom the service account named in vain; empty for nobody.
+    pub unfit_author: String,
     /// Facts in words: name and value.
     pub facts: Vec<(&'static str, String)>,
     /// Submitted.

@@ -5,6 +5,7 @@ use super::frame::Frame;
 use super::list::List;
 use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
 use super::projects::ProjectRow;
+use super::services::{ServiceForm, ServiceRow};
 use askama::Template;
 
 /// One team in a list.
@@ -126,6 +127,10 @@ pub struct Team {
     pub projects: Vec<ProjectRow>,
     /// Members, service accounts apart.
     pub members: Vec<MemberRow>,
+    /// Service accounts, on their tab.
+    pub services: Vec<ServiceRow>,
+    /// What creates one, for those who may.
+    pub service_form: Option<ServiceForm>,
     /// Pending invitations.
     pub invites: Vec<InviteRow>,
     /// What happened here.
