@@ -11,6 +11,7 @@ mod entry;
 mod factors;
 mod home;
 mod invitations;
+mod issuers;
 mod keys;
 mod mail;
 mod members;
@@ -91,6 +92,9 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/provisioning/team").post(provisioning::team))
         .service(page("/console/provisioning/connections/{id}/{what}").post(provisioning::connection))
         .service(page("/console/provisioning/held/{id}/{what}").post(provisioning::held))
+        .service(page("/console/issuers").get(issuers::list).post(issuers::add))
+        .service(page("/console/issuers/{id}").get(issuers::show))
+        .service(page("/console/issuers/{id}/{what}").post(issuers::change))
         .service(page("/console/roles").get(roles::list))
         .service(page("/console/roles/new").get(roles::new).post(roles::create))
         .service(page("/console/roles/permissions").get(roles::permissions))

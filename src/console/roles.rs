@@ -47,6 +47,7 @@ pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
         ("Organization", "/console/organization", true),
         ("Domains", super::domains::HOME, true),
         ("Mail", super::mail::HOME, true),
+        ("JWT issuers", super::issuers::HOME, true),
         ("Provisioning", super::provisioning::HOME, true),
         ("Service accounts", super::services::HOME, true),
         ("API keys", super::keys::HOME, true),

@@ -57,17 +57,20 @@ pub struct Visit {
     had_flash: bool,
     https: bool,
     restoring: bool,
+    any_audience: bool,
+    stale_keys: bool,
 }
 
 impl Visit {
     /// The visit behind a request; none when nobody is signed in.
     pub fn open(app: &App, request: &HttpRequest) -> Result<Option<Visit>> {
         let Some((caller, session)) = auth::by_cookie(app, request)? else { return Ok(None) };
-        let (me, org, is_admin, teams) = app.ask(&caller, |cx| {
+        let (me, org, is_admin, teams, stale_keys) = app.ask(&caller, |cx| {
             let org = ops::settings::org(cx)?;
             let is_admin = cx.can(Action::UserList, Resource::Org(org.id))?;
             let teams = ops::teams::mine(cx)?.into_iter().map(|(team, _)| team.name).collect();
-            Ok((ops::users::me(cx)?, org, is_admin, teams))
+            let stale_keys = is_admin && ops::issuers::are_keys_going_stale(cx)?;
+            Ok((ops::users::me(cx)?, org, is_admin, teams, stale_keys))
         })?;
         let kept = request.cookie(FLASH);
         let flash = kept.as_ref().and_then(|cookie| read_flash(cookie.value(), &session.csrf));
@@ -86,6 +89,8 @@ impl Visit {
             had_flash: kept.is_some(),
             https: context(request).https,
             restoring: app.settings.current().sign_in().restore,
+            any_audience: app.settings.current().federation().skip_audience,
+            stale_keys,
         }))
     }
 
@@ -112,6 +117,8 @@ impl Visit {
             section,
             is_admin: self.is_admin,
             restoring: self.restoring,
+            any_audience: self.any_audience,
+            stale_keys: self.stale_keys,
             teams: self.teams.clone(),
             flash: self.flash.clone(),
             ..Frame::default()

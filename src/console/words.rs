@@ -126,6 +126,9 @@ pub fn href(named: &Named) -> String {
         "organization" => "/org/dashboard".to_owned(),
         "setting" => "/console/settings".to_owned(),
         "role" => format!("/console/roles/{}", named.id.trim_start_matches("Role:")),
+        "issuer" if !named.id.is_empty() => {
+            format!("/console/issuers/{}", named.id.trim_start_matches("Issuer:"))
+        }
         _ => String::new(),
     }
 }
@@ -194,7 +197,7 @@ fn icon(e: &Event) -> &'static str {
         "session" => "screen",
         "team" => "teams",
         "project" => "projects",
-        "setting" | "organization" => "settings",
+        "setting" | "organization" | "issuer" => "settings",
         "role" => "shield",
         _ => "audit",
     }
@@ -223,6 +226,11 @@ fn sentence(e: &Event) -> Vec<Part> {
     let from = |name: &str| field(name).and_then(|c| c.from.clone()).unwrap_or_default();
     let mut words: Vec<Part> = vec![actor.clone()];
     let mut say = |text: String| words.push(plain(&text));
+    if e.outcome == Outcome::Failed && e.action == "user:exchange_token" {
+        say(" could not exchange a token of ".to_owned());
+        words.push(if e.target.name.is_empty() { plain("an issuer that is not trusted") } else { target });
+        return counted(words, e);
+    }
     if e.outcome == Outcome::Failed {
         say(" could not sign in as ".to_owned());
         words.push(target);
@@ -235,6 +243,16 @@ fn sentence(e: &Event) -> Vec<Part> {
     }
     match e.action.as_str() {
         "user:login" => say(" signed in".to_owned()),
+        "user:exchange_token" => say(format!(" exchanged a token of {} for an access token", to("issuer"))),
+        "issuer:update" => {
+            let (came, left) = (to("issuer"), from("issuer"));
+            say(match (came.is_empty(), left.is_empty()) {
+                (false, _) => " trusted the issuer ".to_owned(),
+                (_, false) => " trusted no longer the issuer ".to_owned(),
+                _ => " changed the terms of the issuer ".to_owned(),
+            });
+            words.push(if left.is_empty() { target } else { plain(&e.target.name) });
+        }
         "session:revoke" if oneself || e.target.name == e.actor.name => say(" ended a session of their own".to_owned()),
         "session:revoke" => {
             say(" ended a session of ".to_owned());

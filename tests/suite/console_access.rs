@@ -61,6 +61,7 @@ fn pages_of_access_are_sound_wide_and_narrow_light_and_dark() {
         "/console/roles/permissions?q=run",
         "/console/roles/permissions?q=nothing-like-it",
         "/console/organization",
+        "/console/issuers",
         "/console/settings",
         "/console/users",
         "/console/users/vera",

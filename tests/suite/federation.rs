@@ -4,7 +4,7 @@
 
 use crate::harness::provider::{Answer, Forger, now};
 use crate::harness::world::deactivate;
-use crate::harness::{Client, Person, Reply, Server, Setup};
+use crate::harness::{Client, PASSWORD, Person, Reply, Server, Setup};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -175,4 +175,89 @@ fn f082_f071_pasted_keys_by_the_shell_and_any_audience_where_the_operator_says_s
     server.cli(&["issuer", "add", far, "--jwks-file", &keys]).failed(1);
     server.cli(&["issuer", "add", "https://other.example", "--jwks-file", "/nowhere"]).failed(1);
     server.cli(&["issuer", "add", "https://other.example", "--org", "nobody"]).failed(1);
+}
+
+#[test]
+fn f070_f082_issuers_are_looked_after_in_the_console_and_tokens_tried_without_a_trace() {
+    let (server, forger, _) = start(&[("SKIP_AUDIENCE_VALIDATION", "true")]);
+    let (mia, root) = (server.person_with_password("mia", "member"), server.anonymous());
+    root.sign_in("root", PASSWORD).is(303);
+    server.cli(&["issuer", "remove", &forger.issuer]).ok();
+    let list = "/console/issuers";
+    let empty = root.page(list).is(200).text();
+    assert!(empty.contains("Set up JWT issuer") && empty.contains("No issuer is trusted yet"), "{empty}");
+    assert!(empty.contains("Tokens are taken whatever they are for"), "{empty}");
+    assert!(root.page("/").text().contains("SKIP_AUDIENCE_VALIDATION is set"), "on every page of an administrator");
+    // What is refused is shown in the form that sent it, and nothing is kept.
+    for (fill, said) in [
+        (vec![("url", "https://127.0.0.1:1")], "refuses connections"),
+        (vec![("url", "ftp://idp.example")], "does not begin with https"),
+        (vec![("url", forger.issuer.as_str()), ("age", "soon")], "no length of time"),
+        (vec![("url", forger.issuer.as_str()), ("stale", "tomorrow")], "no date"),
+        (vec![("url", forger.issuer.as_str()), ("algorithm", "none")], "not an algorithm"),
+        (vec![("url", forger.issuer.as_str()), ("keys", "pasted")], "Paste the issuer's key set"),
+        (vec![("url", forger.issuer.as_str()), ("keys", "pasted"), ("jwks", "{}")], "no list"),
+        (vec![("url", forger.issuer.as_str()), ("own_ca", "on"), ("ca", "x")], "PEM"),
+    ] {
+        let again = root.submit(list, list, &fill).is(400);
+        assert!(again.text().contains(said), "{fill:?}: {}", again.text());
+        assert!(again.body.contains(&format!("value=\"{}\"", fill[0].1)), "what was typed is still there");
+    }
+    let made = root.submit(list, list, &[("url", &forger.issuer), ("audiences", "api://ml  other")]).is(303);
+    let page = made.header("location").unwrap().to_owned();
+    let shown = root.page(&page).is(200);
+    assert!(
+        shown.text().contains("Keys discovered") && shown.body.contains("value=\"api://ml other\""),
+        "{}",
+        shown.body
+    );
+    assert!(root.page(list).text().contains("Add JWT issuer"));
+
+    // The bench, with tokens good and bad: every step, and nothing is written.
+    let events = |root: &Client| root.page("/console/audit").is(200).body.matches("class=\"event").count();
+    let before = events(&root);
+    let tried = |text: &str| root.submit(&page, "/try", &[("token", text)]).is(200).text();
+    let good = token(&forger, "mia@example.com", &json!({}));
+    let said = tried(&good);
+    assert!(said.contains("An access token of mia for 60 minutes") && !said.contains("Failed:"), "{said}");
+    for (changes, said) in
+        [(json!({ "exp": now() - 900 }), "ended 9"), (json!({ "sub": "x@example.com" }), "Nobody here")]
+    {
+        let shown = tried(&token(&forger, "mia@example.com", &changes));
+        assert!(shown.contains("Failed:") && shown.contains(said), "{shown}");
+    }
+    assert!(root.submit(&page, "/check", &[]).is(200).text().contains("1 for checking signatures"));
+    assert_eq!(events(&root), before, "nothing is written");
+    let page_source = root.submit(&page, "/try", &[("token", &good)]).body;
+    assert!(!page_source.contains(&good), "a token is not shown again");
+
+    // Terms: pasted keys with a day, an allow-list of one.
+    let keys = json!({ "keys": [forger.jwk("a")] }).to_string();
+    let terms = [("keys", "pasted"), ("jwks", keys.as_str()), ("stale", "2026-01-31"), ("algorithm", "RS256")];
+    root.submit(&page, "/save", &terms).is(303);
+    let shown = root.page(&page).text();
+    assert!(shown.contains("went stale on 2026-01-31") && shown.contains("Pasted keys go stale"), "{shown}");
+    assert!(
+        root.page("/console/audit").text().contains("Pasted keys go stale"),
+        "administrators are reminded everywhere"
+    );
+    let anyone = server.anonymous();
+    assert!(refused(&exchange(&anyone, &good), 400, "invalid_grant").contains("believed with RS256 only"));
+    root.submit(&page, "/save", &[("algorithm", "ES256"), ("stale", "")]).is(303);
+    let access = given(&anyone, &forger, "mia@example.com");
+    // The refusals of the issuer are on its page, and the log speaks plainly.
+    assert!(root.page(&page).text().contains("could not exchange a token of"));
+    let log = root.page("/console/audit").text();
+    for line in ["mia exchanged a token of", "root trusted the issuer", "root changed the terms of the issuer"] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    // Nobody else.
+    let member = server.anonymous();
+    member.sign_in("mia", PASSWORD).is(303);
+    assert_eq!((member.page(list).status, member.page(&page).status), (403, 403));
+    assert!(!member.page("/").text().contains("SKIP_AUDIENCE_VALIDATION"));
+    root.submit(&page, "/remove", &[]).is(303);
+    assert_eq!(root.page(&page).status, 404);
+    anyone.bearer(&access).get("/access/v1/subject").is(401);
+    drop(mia);
 }

@@ -27,6 +27,7 @@ mod decisions;
 mod directory;
 mod explain;
 mod federation;
+mod federation_sdk;
 mod forward_auth;
 mod ldap;
 mod ldap_attacks;

@@ -1,6 +1,7 @@
 //! Runs by the real wandb SDK, the newest release and an old one, unmodified: from `wandb.init` to `finish`, taken up again,
 //! offline and sent later, read and changed through the public API, over HTTP and over TLS with a private authority; and refused.
 
+use crate::harness::issuer::private_authority;
 use crate::harness::sdk::{Ran, Sdk};
 use crate::harness::world::TEAM;
 use crate::harness::{Client, Data, Setup, World};
@@ -239,17 +240,4 @@ fn over_tls_with_a_private_authority() {
         assert_eq!((&run["state"], &run["historyLineCount"]), (&json!("finished"), &json!(5)), "{sdk:?}: {run}");
         assert!(run["files"].to_string().contains("note.txt"), "{sdk:?}: {run}");
     }
-}
-
-/// The certificate of an authority, and a certificate of it for 127.0.0.1 with its key.
-fn private_authority() -> (String, String, String) {
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "Private authority");
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-    let leaf = leaf.signed_by(&key, &authority).unwrap();
-    (authority.pem(), leaf.pem(), key.serialize_pem())
 }

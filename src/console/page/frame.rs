@@ -85,6 +85,10 @@ pub struct Frame {
     pub is_admin: bool,
     /// Whether the way back in is open, and the company's sign-in closed.
     pub restoring: bool,
+    /// Whether tokens are taken whatever they are for.
+    pub any_audience: bool,
+    /// Whether pasted keys of an issuer go stale soon.
+    pub stale_keys: bool,
     /// Teams the asker belongs to.
     pub teams: Vec<String>,
     /// The team this page belongs to, if any.

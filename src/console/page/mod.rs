@@ -13,6 +13,7 @@ pub mod factors;
 pub mod frame;
 pub mod home;
 pub mod invitations;
+pub mod issuers;
 pub mod keys;
 pub mod list;
 pub mod mail;

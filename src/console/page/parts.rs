@@ -170,6 +170,15 @@ impl Mark {
             None => Self::new("Local", "teams", ""),
         }
     }
+    /// Where an issuer's keys come from.
+    #[must_use]
+    pub fn keys(name: &str) -> Self {
+        match name {
+            "discovered" => Self::new("Keys discovered", "globe", "ok"),
+            "stale" => Self::new("Pasted keys go stale", "clock", "warn"),
+            _ => Self::new("Keys pasted", "key", "info"),
+        }
+    }
     /// How a request was answered.
     #[must_use]
     pub fn answered(status: u16, dry_run: bool) -> Self {

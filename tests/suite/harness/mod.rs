@@ -8,6 +8,7 @@ pub mod access;
 pub mod browser;
 pub mod client;
 pub mod html;
+pub mod issuer;
 pub mod provider;
 pub mod runs;
 pub mod scim;

@@ -36,6 +36,13 @@ pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
+/// A moment in seconds since 1970 as `2026-11-24 03:00:00` in UTC, as the wandb client writes it.
+pub fn utc(at: i64) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(at).unwrap();
+    let (date, (h, m, s)) = (at.date(), at.to_hms());
+    format!("{date} {h:02}:{m:02}:{s:02}")
+}
+
 /// A real provider.
 pub struct Provider {
     pub issuer: String,
