@@ -44,8 +44,8 @@ fn new_user(fields: &Fields) -> NewUser {
 }
 
 fn gives(offer: &Offer) -> Vec<String> {
-    let mut out = vec![format!("You are {} of the organization {}.", offer.org_role.as_str(), offer.org)];
-    out.extend(offer.teams.iter().map(|team| format!("You are {} of the team {team}.", offer.role)));
+    let mut out = vec![format!("Your role in the organization {}: {}.", offer.org, offer.org_role.as_str())];
+    out.extend(offer.teams.iter().map(|team| format!("Your role in the team {team}: {}.", offer.role)));
     out
 }
 

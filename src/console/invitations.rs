@@ -347,7 +347,6 @@ async fn try_bulk(app: &Instance, visit: &Visit, fields: &Fields, done: bool) ->
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::read;
     use crate::model::role::OrgRole;

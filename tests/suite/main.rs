@@ -29,6 +29,7 @@ mod explain;
 mod federation;
 mod federation_sdk;
 mod forward_auth;
+mod invitations;
 mod ldap;
 mod ldap_attacks;
 mod machines;

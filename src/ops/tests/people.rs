@@ -473,3 +473,30 @@ async fn sign_up_is_closed_unless_it_is_opened_and_is_not_a_way_to_flood_somebod
     w.clock.set(START + 25 * HOUR);
     assert_eq!(w.app.look_at_sign_up(&first, &nobody()).unwrap_err().code(), Code::InvitationVoid, "a day");
 }
+
+#[tokio::test]
+async fn f150_a_record_in_the_zone_proves_a_domain() {
+    let dns = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = dns.local_addr().unwrap().to_string();
+    let w = world_with(&[("BAILIWICK_DNS_SERVER", &at)]);
+    let (ana, ben) = (w.user("ana", OrgRole::Admin).await, w.user("ben", OrgRole::Member).await);
+    w.claim(&ana, "corp.example", None).await.unwrap();
+    let answering = tokio::spawn(async move {
+        for text in ["bailiwick-domain=another", "bailiwick-domain=challenge"] {
+            let mut asked = [0; 512];
+            let (length, from) = dns.recv_from(&mut asked).await.unwrap();
+            assert!(asked[..length].windows(10).any(|part| part == b"_bailiwick"));
+            let mut answer = asked[..length].to_vec();
+            (answer[2], answer[7]) = (0x81, 1);
+            let size = u8::try_from(text.len()).unwrap();
+            answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, size + 1, size]);
+            answer.extend(text.as_bytes());
+            dns.send_to(&answer, from).await.unwrap();
+        }
+    });
+    assert_eq!(w.app.prove_domain(&as_user(&ben), "corp.example").await.unwrap_err().code(), Code::Denied);
+    assert_eq!(w.app.prove_domain(&as_user(&ana), "other.example").await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(w.app.prove_domain(&as_user(&ana), "corp.example").await.unwrap_err().code(), Code::InvalidValue);
+    assert_eq!(w.app.prove_domain(&as_user(&ana), "Corp.example").await.unwrap().proof, Some(Proof::Dns));
+    answering.await.unwrap();
+}

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod client;
 pub mod html;
 pub mod issuer;
+pub mod post;
 pub mod provider;
 pub mod runs;
 pub mod scim;
