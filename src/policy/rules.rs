@@ -175,6 +175,8 @@ fn narrowed(facts: &Facts, action: Action, step: Step, chain: &mut Chain) -> Ver
 /// Whether a key that counts in `place` counts here. A client asks first who it is and where, so that much it reads anyway.
 fn is_within(place: KeyPlace, facts: &Facts, action: Action, me: UserId) -> bool {
     match (place, &facts.what) {
+        // Of somebody in several organizations, the facts are about the first.
+        (KeyPlace::Org(org), What::User { id, .. }) => facts.org == org || (*id == me && !action.writes()),
         (KeyPlace::Org(org), _) => facts.org == org,
         (_, What::User { id, .. }) => *id == me && !action.writes(),
         (_, What::Org { .. }) => matches!(action, Action::OrganizationRead | Action::RoleRead),

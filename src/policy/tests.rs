@@ -416,12 +416,13 @@ fn reference(facts: &Facts, action: Action) -> bool {
         KeyScope::Provisioning => action.is_for_provisioning(),
         KeyScope::Within { place, reads_only } => {
             let here = match (place, &facts.what) {
-                (KeyPlace::Org(org), _) => *org == facts.org,
+                (KeyPlace::Org(org), _) if *org == facts.org => true,
                 (KeyPlace::Team(team), What::Team { id, .. }) => team == id,
                 (KeyPlace::Team(team), What::Project { entity, .. }) => Entity::Team(*team) == *entity,
                 (KeyPlace::Project(project), What::Project { id, .. }) => project == id,
                 // Whoever presents it may always be told who they are and where.
                 (_, What::User { id, .. }) => id == me && !action.writes(),
+                (KeyPlace::Org(_), _) => false,
                 (_, What::Org { .. }) => ["organization:read", "role:read"].contains(&action.as_str()),
                 _ => false,
             };

@@ -2,7 +2,7 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `ldap`, `oidc`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
+//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `ldap`, `oidc`, `exchange`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
 //! when named. It needs `wrk`, `slapd` and `ldap-utils` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
@@ -18,6 +18,7 @@ mod company;
 mod decision;
 mod decisions;
 mod directory;
+mod exchange;
 mod limit;
 mod reads;
 mod report;
@@ -34,7 +35,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("start", start::measure),
     ("decision", decision::measure),
     ("reads", reads::measure),
@@ -44,6 +45,7 @@ const PARTS: [Part; 10] = [
     ("scim", scim::measure),
     ("ldap", directory::measure),
     ("oidc", company::measure),
+    ("exchange", exchange::measure),
     ("sign-in", sign_in::measure),
 ];
 

@@ -2,9 +2,10 @@
 //! access token opens, and what ends it. Every single check of a token is tested in the source tree; here is what goes over
 //! the wire. The real client is in `federation_sdk`.
 
-use crate::harness::provider::{Answer, Forger, now};
-use crate::harness::world::deactivate;
-use crate::harness::{Client, PASSWORD, Person, Reply, Server, Setup};
+use crate::harness::provider::{Answer, Forger, Provider, now};
+use crate::harness::world::{TEAM, deactivate};
+use crate::harness::{Client, PASSWORD, Person, Reply, Server, Setup, World};
+use crate::permissions::browser;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -260,4 +261,36 @@ fn f070_f082_issuers_are_looked_after_in_the_console_and_tokens_tried_without_a_
     assert_eq!(root.page(&page).status, 404);
     anyone.bearer(&access).get("/access/v1/subject").is(401);
     drop(mia);
+}
+
+/// The tokens that a certified provider gives machines: JWT access tokens (RFC 9068) by client credentials.
+#[test]
+fn f090_a_real_providers_client_credentials_act_as_the_service_account_of_the_client() {
+    let Some(provider) = Provider::start() else { return };
+    let world = World::with(Setup::default().env("BAILIWICK_ALLOW_LOOPBACK_ISSUERS", "true"));
+    provider.serve(&world.server, json!({}));
+    world.server.cli(&["issuer", "add", &provider.issuer]).ok();
+    let there = Client::new(&provider.issuer);
+    let token = || {
+        let form = b"grant_type=client_credentials&client_id=pipeline&client_secret=a-pipeline-secret&resource=urn:ml";
+        let reply = there.send("POST", "/token", &[FORM], Some(form)).is(200).json();
+        reply["access_token"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned()
+    };
+    let unknown = refused(&exchange(&world.anonymous, &token()), 400, "invalid_grant");
+    assert!(unknown.contains("'pipeline'"), "{unknown}");
+    let tess = browser(&world, &world.team_admin);
+    let fill = [("about", "cluster"), ("method", "federated"), ("subject", "pipeline")];
+    tess.submit(&format!("/{TEAM}/service-accounts"), "/service-accounts", &fill).is(303);
+    let access = exchange(&world.anonymous, &token()).is(200).json()["access_token"].as_str().unwrap().to_owned();
+    let machine = world.anonymous.bearer(&access);
+    assert_eq!(machine.data(VIEWER, json!({}))["viewer"], json!({ "username": "service-cluster", "email": null }));
+    // It has its team, and nothing of what a person has.
+    machine.upsert_project(TEAM, "fusion", None).is(200);
+    assert!(
+        machine
+            .refused(403, "mutation { generateApiKey(input: {description: \"x\"}) { apiKey { id } } }", json!({}))
+            .len()
+            > 8
+    );
+    machine.get("/scim/Users").is(403);
 }

@@ -1,12 +1,13 @@
 //! The real wandb SDK with a token file and no key, over TLS with a private authority on both sides: a person, a pod and a
 //! pipeline, tokens of three kinds of keys; a run that outlives its access token; and the reason it is refused once its account
-//! is off. The issuers are one of our own (`harness::issuer`) and a real OpenID provider's client credentials.
+//! is off. The issuer is one of our own (`harness::issuer`).
 
 use crate::harness::issuer::{Issuer, private_authority};
 use crate::harness::provider::now;
 use crate::harness::sdk::{Ran, Sdk};
 use crate::harness::world::{TEAM, deactivate};
 use crate::harness::{Data, Setup, World};
+use crate::permissions::browser;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,11 @@ impl<'a> Machine<'a> {
 
     /// Runs the script with this token in its file.
     fn run(&self, token: &str, task: &Value) -> Ran {
+        self.run_as("", token, task)
+    }
+
+    /// The same on behalf of somebody, by username.
+    fn run_as(&self, person: &str, token: &str, task: &Value) -> Ran {
         let (file, cache) = (self.home.join("token"), self.cache());
         // Blanks around it are the file's, not the token's.
         std::fs::write(&file, format!("{token}\n")).unwrap();
@@ -38,6 +44,7 @@ impl<'a> Machine<'a> {
             ("REQUESTS_CA_BUNDLE", self.authority),
             ("WANDB_IDENTITY_TOKEN_FILE", file.to_str().unwrap()),
             ("WANDB_CREDENTIALS_FILE", cache.to_str().unwrap()),
+            ("WANDB_USERNAME", person),
         ];
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/sdk/federated.py");
         let args = [script.to_str().unwrap(), &task.to_string()];
@@ -45,7 +52,14 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// How many exchanges the audit log knows of.
+/// Whose run it is.
+fn submitted_by(world: &World, id: &str) -> Value {
+    let query = "query($e: String!, $r: String!) { project(name: \"fusion\", entityName: $e) { run(name: $r) { user { username } } } }";
+    let found = world.team_admin.client.data(query, json!({ "e": TEAM, "r": id }));
+    found["project"]["run"]["user"]["username"].clone()
+}
+
+/// How many exchanges the server counted.
 fn exchanges(world: &World) -> u64 {
     let text = world.anonymous.get("/metrics").is(200).body;
     let line = text.lines().find_map(|l| l.strip_prefix("bailiwick_tokens_exchanged_total ")).unwrap();
@@ -53,7 +67,7 @@ fn exchanges(world: &World) -> u64 {
 }
 
 #[test]
-fn f087_f090_f093_scripts_with_a_token_file_alone_run_refresh_and_are_refused_with_a_reason() {
+fn f087_f090_f092_f093_scripts_with_a_token_file_alone_run_refresh_and_are_refused_with_a_reason() {
     if !Sdk::Newest.present() {
         return;
     }
@@ -90,6 +104,30 @@ fn f087_f090_f093_scripts_with_a_token_file_alone_run_refresh_and_are_refused_wi
             (&run["state"], &run["user"]["username"], &run["historyLineCount"]),
             (&json!("finished"), &json!("mia"), &json!(2))
         );
+    }
+
+    // F089, F090, F092: a pod and a pipeline act as the service account of their subject, the pod on behalf of somebody.
+    let (pod, pipeline) = ("system:serviceaccount:ml:trainer", "repo:acme/fusion:ref:refs/heads/main");
+    let tess = browser(&world, &world.team_admin);
+    let tab = format!("/{TEAM}/service-accounts");
+    for (name, subject) in [("trainer", pod), ("pipeline", pipeline)] {
+        let fill = [("about", name), ("method", "federated"), ("subject", subject)];
+        tess.submit(&tab, "/service-accounts", &fill).is(303);
+    }
+    let mut projected = claims(pod);
+    projected["kubernetes.io"] = json!({ "namespace": "ml", "serviceaccount": { "name": "trainer", "uid": "63ce" } });
+    let mut workflow = claims(pipeline);
+    workflow["repository"] = "acme/fusion".into();
+    workflow["job_workflow_ref"] = "acme/fusion/.github/workflows/train.yml@refs/heads/main".into();
+    for (claims, id, person, owner) in
+        [(projected, "bypod001", "mia", "mia"), (workflow, "bypipe01", "", "service-pipeline")]
+    {
+        let machine = Machine::new(&world, &authority, id);
+        // Without an entity the run goes to the account's team.
+        let ran = machine.run_as(person, &issuer.sign("RS256", &claims), &json!({ "project": "fusion", "id": id }));
+        ran.value("finish");
+        assert_eq!(ran.value("path"), &json!([TEAM, "fusion", id]), "{ran:#?}");
+        assert_eq!(submitted_by(&world, id), owner);
     }
 
     // A token that is taken up with five minutes and a few seconds left is exchanged again in the middle of the run.

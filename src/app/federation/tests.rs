@@ -447,7 +447,7 @@ async fn an_issuer_of_another_organization_opens_nothing_here() {
         .store
         .write_blocking(move |tx| {
             let mut mia = tx.get(&schema::USERS, &id)?.unwrap();
-            mia.orgs.push(crate::model::user::OrgMembership::new(elsewhere, OrgRole::Admin));
+            mia.orgs.insert(0, crate::model::user::OrgMembership::new(elsewhere, OrgRole::Admin));
             tx.put(&schema::USERS, &mia)?;
             tx.note_event();
             Ok(())
@@ -459,12 +459,13 @@ async fn an_issuer_of_another_organization_opens_nothing_here() {
     };
     assert_eq!((may(HOME).unwrap(), may(second).unwrap()), (true, false));
     assert_eq!(w.app.ask(&caller, |cx| cx.org()).unwrap(), HOME);
+    assert_eq!(w.who(&token).unwrap(), "mia", "who one is can be asked anywhere");
     // Whoever leaves the organization leaves its tokens behind.
     w.app
         .store
         .write_blocking(move |tx| {
             let mut mia = tx.get(&schema::USERS, &id)?.unwrap();
-            mia.orgs.remove(0);
+            mia.orgs.retain(|m| m.org != HOME);
             tx.put(&schema::USERS, &mia)?;
             tx.note_event();
             Ok(())

@@ -32,6 +32,7 @@ function become({ rp, users = {}, key = 1, claimsOnlyInUserInfo = false }) {
       { ...code, ...channel, client_id: 'confidential', client_secret: 'the-secret/of+this client', token_endpoint_auth_method: 'client_secret_basic' },
       { ...code, client_id: 'posting', client_secret: 'another-secret', token_endpoint_auth_method: 'client_secret_post', id_token_signed_response_alg: 'ES256' },
       { ...code, client_id: 'public', token_endpoint_auth_method: 'none', application_type: 'native' },
+      { client_id: 'pipeline', client_secret: 'a-pipeline-secret', token_endpoint_auth_method: 'client_secret_post', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
       { ...back, client_id: 'implicit', client_secret: 'x', response_types: ['id_token'], grant_types: ['implicit'], application_type: 'native' },
     ],
     claims: { openid: ['sub', 'groups'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'], extra: ['extra'] },
@@ -41,7 +42,8 @@ function become({ rp, users = {}, key = 1, claimsOnlyInUserInfo = false }) {
     pkce: { required: () => true },
     jwks: { keys: keysOf(key) },
     findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id, ...(users[id] || {}) }) }),
-    features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
+    // Tokens of machines are for the server under test, whatever resource they ask for.
+    features: { clientCredentials: { enabled: true }, resourceIndicators: { enabled: true, getResourceServerInfo: async () => ({ scope: '', audience: 'wandb', accessTokenTTL: 600, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }) }, devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
     // Its own guard refuses loopback.
     fetch: (url, options) => { delete options.dispatcher; return globalThis.fetch(url, options); },
     cookies: { keys: ['for-this-test'] },
