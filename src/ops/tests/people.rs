@@ -500,3 +500,49 @@ async fn f150_a_record_in_the_zone_proves_a_domain() {
     assert_eq!(w.app.prove_domain(&as_user(&ana), "Corp.example").await.unwrap().proof, Some(Proof::Dns));
     answering.await.unwrap();
 }
+
+/// F135, and what the company's sign-in takes once a domain is proved (C18).
+#[tokio::test]
+async fn f135_f154_newcomers_by_the_companys_sign_in_follow_their_domain() {
+    use crate::model::identity::{ExternalGroups, ExternalIdentity, oidc_connection};
+    let w = world_with(&[("OIDC_ISSUER", "https://idp.example"), ("OIDC_CLIENT_ID", "c")]);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    for team in ["acme", "lab"] {
+        w.team(team, "ana").await;
+    }
+    let comes = |subject: &str, email: &str, verified: bool| {
+        let who = ExternalIdentity {
+            connection: oidc_connection("https://idp.example"),
+            subject: subject.to_owned(),
+            username: None,
+            name: None,
+            email: Some(email.to_owned()),
+            email_verified: Some(verified),
+            groups: ExternalGroups::Unknown("no groups".into()),
+            session: None,
+        };
+        let app = &w.app;
+        async move {
+            let (_, session) = app.sign_in_by(who, "oidc", &nobody()).await?;
+            app.store.read(|view| Ok(view.get(&schema::USERS, &session.user)?.unwrap()))
+        }
+    };
+    comes("0", "early@elsewhere.example", true).await.unwrap();
+    w.recommend("acme", true).await;
+    w.captured(&ana, "corp.example", Some("acme")).await;
+    let zoe = comes("1", "zoe@corp.example", true).await.unwrap();
+    assert_eq!((zoe.org_role(HOME), w.role(&zoe, "acme")), (Some(OrgRole::Member), Some(TeamRole::Member)));
+    let yan = comes("2", "yan@corp.example", false).await.unwrap();
+    assert_eq!(w.role(&yan, "acme"), None, "F158: an unproved address captures nobody");
+    // From elsewhere only who was here before, or is invited; and who is invited joins what they were invited to.
+    comes("0", "early@elsewhere.example", true).await.unwrap();
+    assert_eq!(comes("3", "eve@elsewhere.example", true).await.unwrap_err().code(), Code::Denied);
+    let wanted = Wanted { org_role: Some(OrgRole::Admin), teams: vec!["lab".into()], ..to("eve@elsewhere.example") };
+    w.invited(&ana, wanted).await;
+    let eve = comes("3", "eve@elsewhere.example", true).await.unwrap();
+    assert_eq!((eve.org_role(HOME), w.role(&eve, "lab")), (Some(OrgRole::Admin), Some(TeamRole::Member)));
+    w.invited(&ana, Wanted { teams: vec!["lab".into()], ..to("new@corp.example") }).await;
+    let new = comes("4", "new@corp.example", true).await.unwrap();
+    assert_eq!((w.role(&new, "lab"), w.role(&new, "acme")), (Some(TeamRole::Member), None));
+    assert!(w.findings().is_empty());
+}
