@@ -150,10 +150,12 @@ pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse>
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     let q: String = Fields::query(&request).text("q").chars().take(100).collect();
     let low = q.to_lowercase();
-    let (people, teams, projects) = app.ask(&visit.caller, |cx| {
+    let (people, teams, projects, settings) = app.ask(&visit.caller, |cx| {
         if q.is_empty() {
-            return Ok((vec![], vec![], vec![]));
+            return Ok((vec![], vec![], vec![], vec![]));
         }
+        let settings = if visit.is_admin { ops::settings::list(cx)? } else { vec![] };
+
         let users = if visit.is_admin { people::find(cx, &visit, &q, FOUND)? } else { vec![] };
         let found =
             teams::visible(cx, &visit)?.into_iter().filter(|t| t.name.to_lowercase().contains(&low)).take(FOUND);
@@ -163,10 +165,23 @@ pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse>
             users.iter().map(|user| people::row(cx, &visit, user)).collect::<Result<Vec<_>>>()?,
             found.map(|team| teams::row(cx, &visit, &team)).collect::<Result<Vec<_>>>()?,
             hits.take(FOUND).map(|(team, p)| projects::row(team, p, visit.now)).collect::<Vec<_>>(),
+            settings
+                .iter()
+                .map(|r| r.setting)
+                .filter(|s| about(s, &low))
+                .map(|s| (s.key, s.doc))
+                .take(FOUND)
+                .collect::<Vec<_>>(),
         ))
     })?;
     let frame = visit.frame("Search", Section::None).crumb("Search", "");
-    visit.html(&Search { frame, q, people, teams, projects })
+    let manual = super::manual::search(&q).into_iter().take(FOUND / 2).collect();
+    visit.html(&Search { frame, q, people, teams, projects, settings, manual })
+}
+
+/// Whether a setting's names or sentence hold `low`, which is in lower case.
+fn about(setting: &Setting, low: &str) -> bool {
+    format!("{} {} {}", setting.key, setting.doc, setting.env.join(" ")).to_lowercase().contains(low)
 }
 
 /// `GET /console/settings`.
@@ -184,10 +199,7 @@ pub async fn settings(app: Instance, request: HttpRequest) -> Result<HttpRespons
     let q = list.q.to_lowercase();
     let rows = all
         .iter()
-        .filter(|r| {
-            let all = format!("{} {} {}", r.setting.key, r.setting.doc, r.setting.env.join(" "));
-            all.to_lowercase().contains(&q)
-        })
+        .filter(|r| about(r.setting, &q))
         .map(|r| SettingRow {
             key: r.setting.key.to_owned(),
             doc: r.setting.doc.to_owned(),

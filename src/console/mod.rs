@@ -14,6 +14,7 @@ mod invitations;
 mod issuers;
 mod keys;
 mod mail;
+mod manual;
 mod members;
 mod organization;
 pub mod page;
@@ -75,6 +76,8 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/keys/{what}").post(keys::change))
         .service(page("/console/theme").post(entry::set_theme))
         .service(page("/console/search").get(home::search))
+        .service(page("/console/manual").get(manual::index))
+        .service(page("/console/manual/{chapter}").get(manual::chapter))
         .service(page("/console/settings").get(home::settings))
         .service(page("/console/settings/organization").post(organization::save))
         .service(page("/console/settings/{form}").get(sign_in_settings::show).post(sign_in_settings::save))

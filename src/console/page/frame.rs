@@ -100,6 +100,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Where the manual helps with this page.
+    #[must_use]
+    pub fn help(&self) -> String {
+        crate::console::manual::help_for(&self.path)
+    }
+
     /// The version of this build.
     #[must_use]
     pub fn version(&self) -> &'static str {

@@ -8,6 +8,7 @@ use super::parts::{EventLine, Link, Mark, Tab};
 use super::people::PersonRow;
 use super::projects::ProjectRow;
 use super::teams::TeamRow;
+use crate::console::manual::Hit;
 use askama::Template;
 
 /// Something an admin should look at.
@@ -76,6 +77,10 @@ pub struct Search {
     pub teams: Vec<TeamRow>,
     /// Projects found.
     pub projects: Vec<ProjectRow>,
+    /// Settings found: key and sentence.
+    pub settings: Vec<(&'static str, &'static str)>,
+    /// Parts of the manual found.
+    pub manual: Vec<Hit>,
 }
 
 /// One setting, read only.

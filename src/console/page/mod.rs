@@ -17,6 +17,7 @@ pub mod issuers;
 pub mod keys;
 pub mod list;
 pub mod mail;
+pub mod manual;
 pub mod organization;
 pub mod parts;
 pub mod people;
