@@ -9,6 +9,7 @@ use super::page::parts::{Link, Mark};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::{people, projects, teams, words};
 use crate::clock::DAY;
+use crate::config::settings::Setting;
 use crate::error::Result;
 use crate::model::audit::{Event, Outcome};
 use crate::ops::audit;

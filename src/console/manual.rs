@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use book::{Chapter, Hit, search};
 
 /// Which part of the manual helps on which pages: by the beginning of their paths, the first that fits.
-const HELP: [(&str, &str); 17] = [
+const HELP: [(&str, &str); 20] = [
     ("/console/settings/ldap", "signing-in-with-the-company-s-directory-ldap"),
     ("/console/settings/oidc", "recipes"),
     ("/console/settings/sign-in", "signing-in-through-the-company"),
@@ -23,6 +23,9 @@ const HELP: [(&str, &str); 17] = [
     ("/console/account/factors", "running-it-for-real"),
     ("/console/account", "first-day#submit-the-first-run"),
     ("/authorize", "first-day#submit-the-first-run"),
+    ("/console/keys", "first-day#submit-the-first-run"),
+    ("/console/invitations", "first-day#bring-people-in"),
+    ("/org/dashboard/service-accounts", "first-day#give-machines-their-own-access"),
     ("/console/users", "first-day#bring-people-in"),
     ("/org/dashboard", "first-day#bring-people-in"),
     ("/console/teams", "first-day#make-a-team-and-a-project"),

@@ -137,6 +137,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /org/dashboard", &["/org/dashboard"]),
     ("POST /console/theme", &[]),
     ("GET /console/search", &["/console/search?q=a"]),
+    ("GET /console/manual", &["/console/manual?q=key"]),
+    ("GET /console/manual/{chapter}", &["/console/manual/recipes", "/console/manual/nothing"]),
     ("GET /console/settings", &["/console/settings"]),
     ("POST /console/settings/organization", &[]),
     (

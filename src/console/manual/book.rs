@@ -213,7 +213,7 @@ fn rendered(title: &str, text: &str) -> (String, Vec<Section>) {
             Event::Html(_) | Event::InlineHtml(_) => return None,
             Event::End(TagEnd::Heading(_)) => Event::Html(CowStr::Borrowed("</h2>\n")),
             Event::Start(Tag::Table(_)) => Event::Html(CowStr::Borrowed(
-                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>",
+                "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table>",
             )),
             Event::End(TagEnd::Table) => Event::Html(CowStr::Borrowed("</tbody></table></div>\n")),
             other => other,
