@@ -156,38 +156,26 @@ fn rendered(title: &str, text: &str) -> (String, Vec<Section>) {
     let first = Section { anchor: String::new(), title: title.to_owned(), text: String::new(), low: String::new() };
     let mut sections = vec![first];
     let mut events: Vec<Event> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
-    let mut heading: Option<usize> = None;
-    for n in 0..events.len() {
-        match &events[n] {
+    let mut in_heading = false;
+    for event in &mut events {
+        let Some(last) = sections.last_mut() else { break };
+        match event {
             Event::Start(Tag::Heading { .. }) => {
-                heading = Some(n);
+                in_heading = true;
                 sections.push(Section {
                     anchor: String::new(),
                     title: String::new(),
                     text: String::new(),
                     low: String::new(),
                 });
+                // The page's own heading is the first; those of its text come below it.
+                *event = Event::Html(CowStr::Borrowed("<h2>"));
             }
-            Event::End(TagEnd::Heading(_)) => heading = None,
-            Event::Text(words) | Event::Code(words) => {
-                let words = words.to_string();
-                if let Some(last) = sections.last_mut() {
-                    match heading {
-                        Some(_) => last.title.push_str(&words),
-                        None => last.text.push_str(&words),
-                    }
-                }
-            }
-            Event::SoftBreak | Event::HardBreak | Event::End(_) => {
-                if let Some(last) = sections.last_mut() {
-                    last.text.push(' ');
-                }
-            }
+            Event::End(TagEnd::Heading(_)) => in_heading = false,
+            Event::Text(words) | Event::Code(words) if in_heading => last.title.push_str(words),
+            Event::Text(words) | Event::Code(words) => last.text.push_str(words),
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => last.text.push(' '),
             _ => {}
-        }
-        if heading == Some(n) {
-            // The page's own heading is the first; those of its text come below it.
-            events[n] = Event::Html(CowStr::Borrowed("<h2>"));
         }
     }
     let mut anchors: Vec<String> = vec![];
