@@ -257,15 +257,7 @@ pub fn list<V: Read>(cx: &Cx<V>, project: &Project) -> Result<Vec<Member>> {
         .into_iter()
         .map(|m| (m.user, m))
         .collect();
-    let mut rows = super::teams::rows(cx.view(), team)?;
-    // Those of the organization work in every team.
-    rows.extend(super::service_accounts::rows(cx.view(), project.org)?.iter().map(|account| Membership {
-        team,
-        user: account.id,
-        role: TeamRole::Service,
-        since_at: account.created_at,
-    }));
-    for membership in rows {
+    for membership in super::service_accounts::at_work(cx.view(), team, project.org)? {
         let apart = known.get(&membership.user);
         if project.visibility == Visibility::Restricted && !apart.is_some_and(|m| m.invited) {
             continue;

@@ -5,7 +5,7 @@
 use super::{Cx, absent};
 use crate::error::Result;
 use crate::model::project::{Project, Visibility};
-use crate::model::role::{Action, TeamRole};
+use crate::model::role::Action;
 use crate::model::user::User;
 use crate::model::{Entity, UserId};
 use crate::policy::{Actor, Credential, Decision, Facts, Held, Resource, Step, Subject, What, decide};
@@ -35,12 +35,8 @@ pub fn of_project<V: Read>(cx: &Cx<V>, project: &Project, as_if: Option<Visibili
     let _members = cx.allow(Action::TeamRead, Resource::Entity(project.entity))?;
     let users: Vec<(UserId, Option<Held>)> = match project.entity {
         Entity::Team(team) => {
-            let rows = super::teams::rows(cx.view(), team)?;
-            let mut users: Vec<_> =
-                rows.into_iter().map(|m| Ok((m.user, Some(Held::load(cx.view(), m.role)?)))).collect::<Result<_>>()?;
-            let machines = super::service_accounts::rows(cx.view(), project.org)?;
-            users.extend(machines.into_iter().map(|account| (account.id, Some(Held::of(TeamRole::Service)))));
-            users
+            let rows = super::service_accounts::at_work(cx.view(), team, project.org)?;
+            rows.into_iter().map(|m| Ok((m.user, Some(Held::load(cx.view(), m.role)?)))).collect::<Result<_>>()?
         }
         Entity::Person(owner) => vec![(owner, None)],
     };

@@ -9,7 +9,7 @@ use crate::model::name;
 use crate::model::role::{Action, OrgRole, TeamRole};
 use crate::model::team::{Membership, Team};
 use crate::model::user::{OrgMembership, Service, Status, User, UserKind};
-use crate::model::{Entity, OrgId, UserId};
+use crate::model::{Entity, OrgId, TeamId, UserId};
 use crate::policy::{Credential, Held, Resource, Subject};
 use crate::store::{Read, schema};
 use std::sync::Arc;
@@ -213,6 +213,19 @@ pub fn by_subject(view: &impl Read, org: OrgId, subject: &str) -> Result<Option<
 /// The service accounts of an organization itself, from the oldest to the newest; no check of rights.
 pub(super) fn rows(view: &impl Read, org: OrgId) -> Result<Vec<User>> {
     view.all_by(&schema::SERVICES_OF_ORG, &(org,))
+}
+
+/// Everybody who works in a team: its members, and the accounts of its organization as if they were.
+pub(super) fn at_work(view: &impl Read, team: TeamId, org: OrgId) -> Result<Vec<Membership>> {
+    let mut all = teams::rows(view, team)?;
+    let machines = rows(view, org)?;
+    all.extend(machines.iter().map(|account| Membership {
+        team,
+        user: account.id,
+        role: TeamRole::Service,
+        since_at: account.created_at,
+    }));
+    Ok(all)
 }
 
 /// A service account of the organization whose runs go to `team` where they name none.

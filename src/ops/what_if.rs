@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Whom and what a change can touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// One project: the members of its team, and everyone else as one.
+    /// One project: those who work in its team, and everyone else as one.
     Project(ProjectId),
     /// One person in one team and its projects: a team role, joining, leaving.
     Member(TeamId, UserId),
@@ -122,11 +122,12 @@ fn spots(cx: &Acting, scope: Scope) -> Result<(Vec<Spot>, bool)> {
         Scope::Project(id) => {
             let place = Place::Project(id);
             out.push((place, None));
-            match cx.view().get(&schema::PROJECTS, &id)?.map(|p| p.entity) {
-                Some(Entity::Team(team)) => {
-                    out.extend(super::teams::rows(cx.view(), team)?.into_iter().map(|m| (place, Some(m.user))))
+            match cx.view().get(&schema::PROJECTS, &id)?.map(|p| (p.entity, p.org)) {
+                Some((Entity::Team(team), org)) => {
+                    let all = super::service_accounts::at_work(cx.view(), team, org)?;
+                    out.extend(all.into_iter().map(|m| (place, Some(m.user))))
                 }
-                Some(Entity::Person(owner)) => out.push((place, Some(owner))),
+                Some((Entity::Person(owner), _)) => out.push((place, Some(owner))),
                 None => {}
             }
         }

@@ -25,7 +25,8 @@ pub struct KeyForm {
 }
 
 /// How long a replaced key goes on working: value and words.
-pub const OVERLAPS: [(&str, &str); 4] = [("24", "a day"), ("168", "a week"), ("1", "an hour"), ("0", "not at all")];
+pub const OVERLAPS: [(&str, &str); 4] =
+    [("24", "Overlap: a day"), ("168", "Overlap: a week"), ("1", "Overlap: an hour"), ("0", "No overlap")];
 
 /// One key that nobody uses.
 #[derive(Debug)]

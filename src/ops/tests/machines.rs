@@ -123,6 +123,12 @@ async fn f103_f104_f108_to_f112_f120_where_service_accounts_reach() {
     let reachers = w.app.ask(&as_user(&tess), |cx| reach::of_project(cx, &project, None)).unwrap();
     let reads: Vec<_> = reachers.iter().filter(|r| r.reads).map(|r| r.user.username.as_str()).collect();
     assert_eq!(reads, names);
+    // Whoever is about to close a project hears that the machines lose it too.
+    let (by, scope) = (as_user(&tess), crate::ops::what_if::Scope::Project(of_acme));
+    let close = |cx: &mut Acting| projects::set_visibility(cx, "acme", "plain", Visibility::Restricted).map(drop);
+    let shifts = w.app.preview(&by, scope, close).await.unwrap().shifts;
+    let losers: Vec<_> = shifts.iter().filter(|s| !s.loses.is_empty()).map(|s| s.who.as_str()).collect();
+    assert_eq!(losers, ["mia", "service-ci", "service-deploy"]);
     // Deleting an account takes its invitations along.
     w.app.act(&as_user(&ana), |cx| service_accounts::delete(cx, "service-deploy")).await.unwrap();
     assert_eq!(w.app.ask(&as_user(&tess), |cx| project_members::list(cx, &project)).unwrap().len(), 2);
