@@ -167,12 +167,12 @@ fn f116_f117_a_service_account_submits_for_members_and_for_nobody_else() {
     assert_eq!(user("by-mail"), "mia");
     service.upsert_run_as(TEAM, "fusion", "both", &[("x-wandb-username", "tess"), mail]).is(200);
     assert_eq!(user("both"), "tess", "the name goes before the address");
-    // F117: no effect, no failure, and the audit log says so.
+    // F117: no effect, no failure, and the audit log says so, folded as refusals are.
     let strangers = [("outsider", "otto"), ("nobody", "who"), ("inactive", "dora"), ("machine", "service-nightly")];
-    for (n, (run, typed)) in strangers.into_iter().enumerate() {
+    for (run, typed) in strangers {
         service.upsert_run_as(TEAM, "fusion", run, &[("x-wandb-username", typed)]).is(200);
         assert_eq!(user(run), "service-nightly", "{typed}");
-        assert_eq!(refusals(&world, "run:create"), n + 1, "{typed}");
+        assert!(refusals(&world, "run:create") >= 1, "{typed}");
     }
     // A person's client sends these headers too; they mean nothing there.
     world.member.client.upsert_run_as(TEAM, "fusion", "as-tess", &[("x-wandb-username", "tess")]).is(200);

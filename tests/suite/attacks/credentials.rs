@@ -188,7 +188,9 @@ fn an_empty_server_has_no_way_in_but_the_link() {
     for key in ["", "local", &"0".repeat(40), &"a".repeat(40), &format!("local-{}", "0".repeat(40))] {
         is_dead(key, &nobody.key(key));
     }
-    for path in ["/signup", "/invite", "/setup", "/setup?code=", "/setup?code=0", "/oidc/login"] {
+    let closed = nobody.page("/signup").is(200).body;
+    assert!(!closed.contains("<form"), "nobody opened it: {closed}");
+    for path in ["/invite", "/setup", "/setup?code=", "/setup?code=0", "/oidc/login"] {
         is_refused(path, &nobody.page(path));
     }
     let email = ("email".to_owned(), "evil@example.com".to_owned());

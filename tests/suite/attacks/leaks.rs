@@ -232,9 +232,9 @@ fn plain(reply: &Reply, typed: &str) -> (u16, String) {
 fn hidden_and_absent_read_alike_everywhere() {
     let world = World::new();
     let boris = world.server.person("boris", "member");
-    world.admin.client.create_team("hidden", Some("boris")).is(200);
+    world.admin.client.create_team("xhidden", Some("boris")).is(200);
     for (name, access) in [("inner", "PRIVATE"), ("vault", "RESTRICTED")] {
-        boris.client.upsert_project("hidden", name, Some(access)).is(200);
+        boris.client.upsert_project("xhidden", name, Some(access)).is(200);
     }
     boris.client.upsert_project("boris", "own", None).is(200);
     let upsert = "mutation($e: String, $p: String, $a: String) { upsertModel(input: {entityName: $e, name: $p, access: $a}) { project { id } } }";
@@ -251,9 +251,14 @@ fn hidden_and_absent_read_alike_everywhere() {
     ];
     for person in [&world.outsider, &world.member, &world.viewer] {
         let (api, page, who) = (&person.client, browser(&world, person), &person.username);
-        for (hidden, absent) in
-            [("hidden", "absent"), ("HIDDEN", "ABSENT"), ("Hidden", "Absent"), ("boris", "borax"), ("BORIS", "BORAX")]
-        {
+        // Names that no page says by itself: the manual, which a search finds, has its words.
+        for (hidden, absent) in [
+            ("xhidden", "xabsent"),
+            ("XHIDDEN", "XABSENT"),
+            ("Xhidden", "Xabsent"),
+            ("boris", "borax"),
+            ("BORIS", "BORAX"),
+        ] {
             for document in documents {
                 let ask = |name: &str| plain(&api.graphql(document, json!({"e": name})), name);
                 assert_eq!(ask(hidden), ask(absent), "{who} {hidden}: {document}");
