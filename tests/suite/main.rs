@@ -36,6 +36,7 @@ mod machines;
 mod metrics;
 mod oidc;
 mod oidc_attacks;
+mod organization;
 mod packaging;
 mod passkeys;
 mod permissions;
