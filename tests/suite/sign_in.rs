@@ -122,7 +122,7 @@ fn f131_the_second_user_is_a_member_and_admins_make_admins() {
 }
 
 #[test]
-fn f060_a_session_lasts_720_hours_unless_told_otherwise() {
+fn f060_f291_a_session_lasts_720_hours_unless_told_otherwise() {
     for (env, hours) in [(None, 720), (Some("5"), 5)] {
         let mut setup = Setup::default();
         if let Some(hours) = env {

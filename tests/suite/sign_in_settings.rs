@@ -90,7 +90,7 @@ fn f012_f015_f016_f052_f053_a_directory_is_set_up_tested_and_switched_on_in_the_
 }
 
 #[test]
-fn f051_f052_f054_f059_a_provider_is_set_up_tested_and_switched_on_in_the_console() {
+fn f051_f052_f054_f058_f059_a_provider_is_set_up_tested_and_switched_on_in_the_console() {
     let forger = Forger::start();
     let server = Server::plain();
     let root = admin_of(&server);
@@ -102,6 +102,12 @@ fn f051_f052_f054_f059_a_provider_is_set_up_tested_and_switched_on_in_the_consol
         ("oidc.method", "pkce"),
         ("oidc.client_secret", "canary-secret"),
     ];
+    // F058: there is no SAML, and the page says so.
+    for path in ["/saml", "/saml/acs", "/saml/metadata", "/oidc/saml"] {
+        let reply = root.page(path);
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+    }
+    assert!(root.page(GENERAL).is(200).text().contains("SAML is not supported"));
     // On this machine only where an administrator says so.
     let refused = save(&root, OIDC, good.to_vec()).is(400).text();
     assert!(refused.contains("Nothing was saved"), "{refused}");
