@@ -1,8 +1,8 @@
 //! What an administrator does with the organization as a whole: its name, who gets the bills, who belongs to it with which role,
 //! and that each of it stands in the audit log, which only administrators read.
 
-use crate::harness::world::TEAM;
 use crate::harness::World;
+use crate::harness::world::TEAM;
 use crate::permissions::browser;
 use serde_json::json;
 
