@@ -12,12 +12,12 @@ use crate::crypto::signing::SigningKey;
 use crate::crypto::{Random, Sealer};
 use crate::error::{Code, Error, Kind, Result};
 use crate::meter::{self, Meter};
-use crate::model::HoldId;
-use crate::model::audit::{Event, EventId, Named, Origin, Outcome};
+use crate::model::audit::{Event, EventId, Named, Origin, Outcome, Reason};
 use crate::model::identity::ExternalIdentity;
 use crate::model::session::{Session, SessionIdentity};
 use crate::model::team::HOME;
 use crate::model::user::{Status, User};
+use crate::model::{HoldId, OrgId};
 use crate::ops::credentials::FreshKey;
 use crate::ops::denials::Denials;
 use crate::ops::passwords::{Hasher, PASSWORD_MAX};
@@ -372,20 +372,10 @@ impl App {
         let now = self.clock.now();
         let Ok(Some((key, owner))) = ops::credentials::stray(view, presented, now, ip) else { return };
         let text = format!("The key is accepted from its own networks only, and {ip} is in none of them.");
-        self.note(Some(Event {
-            id: EventId::new(now, self.entropy()),
-            at: now,
-            org: owner.orgs.first().map_or(HOME, |m| m.org),
-            actor: Named::new("anonymous", "", ""),
-            credential: format!("key {}", key.id),
-            origin: Origin { ip: ip.to_string(), ..Origin::default() },
-            action: "api_key:use".to_owned(),
-            target: ops::user_named(&owner),
-            changes: vec![],
-            chain: vec![crate::model::audit::Reason { rule: "key_networks".to_owned(), text }],
-            outcome: Outcome::Failed,
-            count: 1,
-        }));
+        let org = owner.orgs.first().map_or(HOME, |m| m.org);
+        let origin = Origin { ip: ip.to_string(), ..Origin::default() };
+        let failed = self.failure(org, "api_key:use", ops::user_named(&owner), ("key_networks", &text), &origin);
+        self.note(Some(Event { credential: format!("key {}", key.id), ..failed }));
     }
 
     /// Whom a request for provisioning acts as; see [`ops::service_accounts::provisioner`].
@@ -475,7 +465,7 @@ impl App {
                 return Ok(SignedIn::Open(fresh, Box::new(session)));
             }
             self.throttle.failed(typed, ip, now);
-            self.note(Some(self.failed_sign_in(user.as_ref(), ("password", cause.unwrap_or_default()), who)?));
+            self.note(Some(self.failed_sign_in(user.as_ref(), ("password", cause.unwrap_or_default()), who)));
             return Err(sign_in_failed());
         };
         if let Some(token) = self.half_way(user, method)? {
@@ -609,23 +599,30 @@ impl App {
         self.act(who, move |cx| ops::users::set_password(cx, &me.username, &hash, keep.as_deref())).await
     }
 
-    fn failed_sign_in(&self, user: Option<&User>, (rule, cause): (&str, &str), who: &Caller) -> Result<Event> {
+    fn failed_sign_in(&self, user: Option<&User>, reason: (&str, &str), who: &Caller) -> Event {
+        let org = user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org);
+        // What an unknown person typed may be a password in the wrong field: it is not kept.
+        let target = user.map_or_else(|| Named::new("user", "", ""), ops::user_named);
+        self.failure(org, "user:login", target, reason, &who.origin)
+    }
+
+    /// The event of a proof that failed now, with the rule that it failed by and what that means: nobody known did it.
+    fn failure(&self, org: OrgId, action: &str, target: Named, (rule, text): (&str, &str), origin: &Origin) -> Event {
         let now = self.clock.now();
-        Ok(Event {
+        Event {
             id: EventId::new(now, self.entropy()),
             at: now,
-            org: user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org),
+            org,
             actor: Named::new("anonymous", "", ""),
             credential: String::new(),
-            origin: who.origin.clone(),
-            action: "user:login".to_owned(),
-            // What an unknown person typed may be a password in the wrong field: it is not kept.
-            target: user.map_or_else(|| Named::new("user", "", ""), ops::user_named),
+            origin: origin.clone(),
+            action: action.to_owned(),
+            target,
             changes: vec![],
-            chain: vec![crate::model::audit::Reason { rule: rule.to_owned(), text: cause.to_owned() }],
+            chain: vec![Reason { rule: rule.to_owned(), text: text.to_owned() }],
             outcome: Outcome::Failed,
             count: 1,
-        })
+        }
     }
 
     /// A setup code for this start, or `None` when a user exists.

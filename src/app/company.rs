@@ -10,10 +10,8 @@ use crate::idp::oidc::prove::{Proof, Returned, prove};
 use crate::idp::oidc::{Config, Method, bench, sign_out};
 use crate::idp::refusal::{Proven, Refusal, excerpt};
 use crate::meter::{self, Meter};
-use crate::model::audit::{Event, EventId, Named, Outcome, Reason};
 use crate::model::identity::{Check, ExternalIdentity, oidc_connection};
 use crate::model::session::{Session, SignIn};
-use crate::model::team::HOME;
 use crate::ops::sessions::FreshSession;
 use crate::ops::sign_ins::{self, Ended};
 use crate::ops::{self, Caller};
@@ -91,12 +89,12 @@ impl App {
                 "The implicit method needs https: its return is a form from the provider's page, to which browsers send only \
                  cookies marked Secure. Serve over TLS, or use the method pkce.",
             );
-            return Err(self.refused(refusal, who)?);
+            return Err(self.refused(refusal, who));
         }
         self.throttle.begin(who.origin.ip.parse().ok(), self.clock.now())?;
         let begun = match begin(&self.issuers, &config, &self.random, self.clock.now()).await {
             Ok(begun) => begun,
-            Err(refusal) => return Err(self.refused(refusal, who)?),
+            Err(refusal) => return Err(self.refused(refusal, who)),
         };
         let kept = SignIn {
             place: 0,
@@ -134,7 +132,7 @@ impl App {
         })?;
         let proof = match self.proven(&config, back, &taken).await {
             Ok(proof) => proof,
-            Err(refusal) => return Err(self.refused(refusal, who)?),
+            Err(refusal) => return Err(self.refused(refusal, who)),
         };
         if let Some(session) = &taken.link {
             let subject = self.store.read(|view| sign_ins::owner(view, session, self.clock.now()))?;
@@ -188,25 +186,11 @@ impl App {
     }
 
     /// Notes a refusal in the audit log and in the server's, and gives what the person is told.
-    fn refused(&self, refusal: Refusal, who: &Caller) -> Result<Error> {
-        let now = self.clock.now();
+    fn refused(&self, refusal: Refusal, who: &Caller) -> Error {
         meter::count(Meter::SignInsFailed);
         tracing::warn!(step = refusal.step, "a sign-in by the company's provider failed: {}", refusal.detail);
-        self.note(Some(Event {
-            id: EventId::new(now, self.entropy()),
-            at: now,
-            org: HOME,
-            actor: Named::new("anonymous", "", ""),
-            credential: String::new(),
-            origin: who.origin.clone(),
-            action: "user:login".to_owned(),
-            target: Named::new("user", "", ""),
-            changes: vec![],
-            chain: vec![Reason { rule: refusal.step.to_owned(), text: refusal.detail.clone() }],
-            outcome: Outcome::Failed,
-            count: 1,
-        }));
-        Ok(refusal.for_person())
+        self.note(Some(self.failed_sign_in(None, (refusal.step, &refusal.detail), who)));
+        refusal.for_person()
     }
 
     /// Where the owner of `session` signs out at the provider too; none where there is nothing to sign out of.
@@ -232,7 +216,7 @@ impl App {
             Ok(order) => order,
             Err(refusal) => {
                 let detail = refusal.detail.clone();
-                let said = self.refused(refusal, who)?;
+                let said = self.refused(refusal, who);
                 return Err(match said.kind() {
                     Kind::Unavailable => said,
                     _ => Error::new(Code::InvalidRequest, detail),

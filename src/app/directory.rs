@@ -82,7 +82,7 @@ impl App {
                 ("ldap connection", trouble.to_string(), error)
             }
         };
-        self.note(Some(self.failed_sign_in(user, (rule, &cause), who)?));
+        self.note(Some(self.failed_sign_in(user, (rule, &cause), who)));
         Err(error)
     }
 

@@ -190,7 +190,7 @@ impl App {
             if failures.is_some_and(|n| n >= TRIES) {
                 self.counter.halves.take(token, now);
             }
-            self.note(Some(self.failed_sign_in(user.as_ref(), ("second factor", "The code does not fit."), who)?));
+            self.note(Some(self.failed_sign_in(user.as_ref(), ("second factor", "The code does not fit."), who)));
             sign_in_failed();
             return Err(Error::new(Code::SignInFailed, "The code does not fit, or was used already.")
                 .hint("Wait for the next code, or use a recovery code."));
@@ -252,7 +252,7 @@ impl App {
         who: &Caller,
     ) -> Result<User> {
         let refused = |user: Option<&User>, cause: &str| -> Result<User> {
-            self.note(Some(self.failed_sign_in(user, ("passkey", cause), who)?));
+            self.note(Some(self.failed_sign_in(user, ("passkey", cause), who)));
             sign_in_failed();
             Err(Error::new(Code::SignInFailed, "The passkey was not accepted.")
                 .hint("Use one that you added under My account here, or sign in with the password."))

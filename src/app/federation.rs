@@ -15,7 +15,6 @@ use crate::idp::refusal::{Fault, Proven, Refusal, excerpt};
 use crate::idp::trail::Trail;
 use crate::meter::{self, Meter};
 use crate::model::IssuerId;
-use crate::model::audit::{Event, EventId, Named, Outcome, Reason};
 use crate::model::federation::{Issuer, IssuerPapers};
 use crate::model::identity::Check;
 use crate::model::team::HOME;
@@ -171,21 +170,9 @@ impl App {
         if refusal.fault != Fault::Proof {
             tracing::warn!(step = refusal.step, "a token could not be checked: {}", refusal.detail);
         }
-        let now = self.clock.now();
-        self.note(Some(Event {
-            id: EventId::new(now, self.entropy()),
-            at: now,
-            org: met.map_or(HOME, |issuer| issuer.org),
-            actor: Named::new("anonymous", "", ""),
-            credential: String::new(),
-            origin: who.origin.clone(),
-            action: "user:exchange_token".to_owned(),
-            target: user.map_or_else(|| federation::named(met), ops::user_named),
-            changes: vec![],
-            chain: vec![Reason { rule: refusal.step.to_owned(), text: refusal.detail.clone() }],
-            outcome: Outcome::Failed,
-            count: 1,
-        }));
+        let target = user.map_or_else(|| federation::named(met), ops::user_named);
+        let (org, reason) = (met.map_or(HOME, |issuer| issuer.org), (refusal.step, refusal.detail.as_str()));
+        self.note(Some(self.failure(org, "user:exchange_token", target, reason, &who.origin)));
         match refusal.fault {
             Fault::Unreachable => Error::new(Code::ProviderDown, refusal.detail.clone()).retry_after(5),
             _ => federation::refused(refusal.detail.clone()),

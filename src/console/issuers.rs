@@ -4,7 +4,6 @@
 use super::page::frame::Section;
 use super::page::issuers::{IssuerPage, IssuerRow, Issuers, TermsForm};
 use super::page::parts::{Choice, Field, Mark, Switch};
-use super::page::sign_in_settings::CheckLine;
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::app::federation::algorithms;
@@ -184,11 +183,7 @@ fn page(app: &Instance, visit: &Visit, id: IssuerId, sent: Sent, shown: Shown) -
             id: id.0,
             keys: keys_mark(&issuer, visit.now),
             stale: stale.unwrap_or_default(),
-            checks: shown
-                .checks
-                .into_iter()
-                .map(|c| CheckLine { name: c.name, passed: c.passed, detail: c.detail })
-                .collect(),
+            checks: shown.checks,
             outcome: shown.outcome,
             form: form(Some((&issuer, &papers)), sent, format!("{HOME}/{}/save", id.0)),
             refusals: refusals(cx, visit, &issuer)?,

@@ -4,7 +4,7 @@
 use super::page::frame::Section;
 use super::page::list::thousands;
 use super::page::parts::{Choice, Link, Mark, Stamp, Tab};
-use super::page::sign_in_settings::{CheckLine, Control, Copied, Hint, Input, Method, SignInSettings, SyncLines};
+use super::page::sign_in_settings::{Control, Copied, Hint, Input, Method, SignInSettings, SyncLines};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
 use super::words;
 use crate::config::settings::{Kind, Resolved, Settings, Source, mail, sso};
@@ -223,11 +223,7 @@ fn page(
         inputs: inputs.collect(),
         tested: form.bench.is_some() || form.name == MAIL.name,
         bench: form.bench,
-        checks: shown
-            .checks
-            .into_iter()
-            .map(|c| CheckLine { name: c.name, passed: c.passed, detail: c.detail })
-            .collect(),
+        checks: shown.checks,
         outcome: shown.outcome,
         report: if ldap { app.directory_report().map(|report| sync_lines(&report, visit.now)) } else { None },
         problem: shown.problem,

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
 use crate::idp::tests::{Server, Signer, key_set};
 use crate::model::OrgId;
-use crate::model::audit::Origin;
+use crate::model::audit::{Event, Origin, Outcome};
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
 use crate::ops::service_accounts::{self, NewService};

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
-use super::sign_in_settings::CheckLine;
+use crate::model::identity::Check;
 use askama::Template;
 
 /// One issuer in the list.
@@ -88,7 +88,7 @@ pub struct IssuerPage {
     /// When pasted keys go stale, where that is soon or was; empty else.
     pub stale: String,
     /// What a test found.
-    pub checks: Vec<CheckLine>,
+    pub checks: Vec<Check>,
     /// What the tried token would lead to; empty where it leads to nothing.
     pub outcome: String,
     /// The terms.

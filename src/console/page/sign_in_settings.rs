@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use super::parts::{Choice, Link, Mark, Stamp, Tab};
+use crate::model::identity::Check;
 use askama::Template;
 
 /// How a setting is shown.
@@ -38,17 +39,6 @@ pub struct Input {
     pub shadowed: bool,
     /// The environment variable that would set it.
     pub env: &'static str,
-}
-
-/// One step of a test.
-#[derive(Debug)]
-pub struct CheckLine {
-    /// What was done.
-    pub name: String,
-    /// Whether it worked.
-    pub passed: bool,
-    /// What was found or what to do.
-    pub detail: String,
 }
 
 /// Something to copy into the provider's own form.
@@ -126,7 +116,7 @@ pub struct SignInSettings {
     /// What the test bench takes: label and help; empty where there is none.
     pub bench: Option<(&'static str, &'static str)>,
     /// Steps of the last test, and what they were of.
-    pub checks: Vec<CheckLine>,
+    pub checks: Vec<Check>,
     /// What the test bench found that signing in would lead to.
     pub outcome: Vec<String>,
     /// What the last background sync did.
