@@ -81,6 +81,12 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
+/// A random secret as it is kept and looked up: its SHA-256 in hexadecimal. For what nobody can guess; passwords take
+/// [`hash_password`].
+pub fn hashed(secret: &str) -> String {
+    hex(&sha256(secret.as_bytes()))
+}
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Lower-case hexadecimal of `bytes`.

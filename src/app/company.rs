@@ -4,6 +4,7 @@
 use super::App;
 use crate::clock::SECOND;
 use crate::config::settings::sso::Oidc;
+use crate::crypto;
 use crate::error::{Code, Error, Kind, Result};
 use crate::idp::oidc::begin::begin;
 use crate::idp::oidc::prove::{Proof, Returned, prove};
@@ -98,8 +99,8 @@ impl App {
         };
         let kept = SignIn {
             place: 0,
-            state: sign_ins::hashed(&begun.state),
-            browser: sign_ins::hashed(browser),
+            state: crypto::hashed(&begun.state),
+            browser: crypto::hashed(browser),
             nonce: begun.nonce,
             verifier: begun.verifier,
             connection: oidc_connection(&config.issuer),

@@ -94,23 +94,19 @@ impl<T> Begun<T> {
             let oldest = (*middle).max(now);
             begun.retain(|_, (end, _)| *end > oldest);
         }
-        begun.insert(hash(token), (now + PATIENCE, what));
+        begun.insert(crypto::hashed(token), (now + PATIENCE, what));
     }
 
     /// What was begun with this token, once.
     pub(super) fn take(&self, token: &str, now: Millis) -> Option<T> {
-        self.0.lock().remove(&hash(token)).filter(|(end, _)| now < *end).map(|(_, what)| what)
+        self.0.lock().remove(&crypto::hashed(token)).filter(|(end, _)| now < *end).map(|(_, what)| what)
     }
 
     /// Looks at it, or changes it, where it is.
     pub(super) fn with<R>(&self, token: &str, now: Millis, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut begun = self.0.lock();
-        begun.get_mut(&hash(token)).filter(|(end, _)| now < *end).map(|(_, what)| f(what))
+        begun.get_mut(&crypto::hashed(token)).filter(|(end, _)| now < *end).map(|(_, what)| f(what))
     }
-}
-
-fn hash(token: &str) -> String {
-    crypto::hex(&crypto::sha256(token.as_bytes()))
 }
 
 /// Everything begun, and where passkeys are valid.

@@ -144,7 +144,7 @@ impl AccessToken {
         let digits = end.len() == END_LEN && end.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
         let letters = secret.len() == SECRET_LEN && secret.bytes().all(|b| b.is_ascii_alphanumeric());
         let end = i64::from_str_radix(end, 16).ok().filter(|_| digits && letters)?;
-        Some((end * SECOND, crypto::hex(&crypto::sha256(presented.as_bytes()))))
+        Some((end * SECOND, crypto::hashed(presented)))
     }
 
     /// A short public name, for the audit log: enough of the hash to be unique, useless as a token.

@@ -99,7 +99,7 @@ pub fn restore(tx: &mut Tx, open: bool, password: &str, now: Millis, entropy: u1
         return Err(Error::new(Code::SetupRequired, "LOCAL_RESTORE is set, and there is no administrator yet.")
             .hint("Use the setup link instead."));
     };
-    let hash = crypto::hex(&crypto::sha256(password.as_bytes()));
+    let hash = crypto::hashed(password);
     tx.put(&schema::RESTORES, &Restore { hash, user: user.id, expires_at: now + RESTORE_VALID })?;
     let (target, change) =
         (user_named(&user), Change { field: "temporary password".to_owned(), from: None, to: Some("set".to_owned()) });
@@ -111,7 +111,7 @@ pub fn restore(tx: &mut Tx, open: bool, password: &str, now: Millis, entropy: u1
 
 /// Whether `password` is the temporary one of `user`.
 pub fn restores(view: &impl Read, user: UserId, password: &str, now: Millis) -> Result<bool> {
-    let hash = crypto::hex(&crypto::sha256(password.as_bytes()));
+    let hash = crypto::hashed(password);
     Ok(view
         .get(&schema::RESTORES, &1)?
         .is_some_and(|r| r.user == user && now < r.expires_at && crypto::same(hash.as_bytes(), r.hash.as_bytes())))

@@ -94,7 +94,7 @@ pub(super) fn store(cx: &mut Acting, grant: Grant, user: &User, new: &NewKey, fr
         id,
         owner: user.id,
         name: key_name,
-        hash: crypto::hex(&crypto::sha256(fresh.0.as_bytes())),
+        hash: crypto::hashed(&fresh.0),
         scope: new.scope,
         created_at: cx.now(),
         expires_at: new.expires_at,

@@ -7,7 +7,6 @@
 //!   (mission facts, C20). Addresses win over subjects of service accounts: nobody can catch a person's tokens by making one.
 //! - Access tokens are sorted by their end and swept away from the front, a slice at a time.
 
-use super::sign_ins::hashed;
 use super::{Acting, changed, issuers, service_accounts};
 use crate::clock::{Millis, SECOND, rfc3339};
 use crate::crypto::{self, Random};
@@ -178,7 +177,7 @@ pub fn exchange(cx: &mut Acting, proved: &Proved, user: UserId, fresh: &FreshTok
     let seconds = cx.settings().federation().token_lifetime / SECOND;
     let expires_at = (cx.now() / SECOND + seconds) * SECOND;
     let token = AccessToken::text(expires_at, &fresh.0);
-    let hash = crypto::hex(&crypto::sha256(token.as_bytes()));
+    let hash = crypto::hashed(&token);
     let changes = [
         changed("issuer", None, Some(&proved.issuer.url)),
         changed("subject", None, Some(&proved.subject)),
@@ -197,7 +196,7 @@ fn once(cx: &mut Acting, proved: &Proved) -> Result<()> {
     let Some(id) = &proved.id else {
         return Err(refused("The token has no id (jti), and tokens of this issuer count once."));
     };
-    let id = hashed(&format!("assertion {} {id}", proved.issuer.id.0));
+    let id = crypto::hashed(&format!("assertion {} {id}", proved.issuer.id.0));
     if cx.view().get(&schema::USED_TOKENS, &id)?.is_some() {
         return Err(refused("This token was exchanged already, and tokens of this issuer count once (jti).")
             .hint("Ask the issuer for a new one. The wandb client exchanges its token file many times."));

@@ -64,7 +64,7 @@ impl Link {
 
     /// The secret as it is looked up.
     pub(super) fn hash(&self) -> String {
-        hashed(&self.token)
+        crypto::hashed(&self.token)
     }
 }
 
@@ -72,10 +72,6 @@ impl Link {
 pub fn open_secret(sealer: &Sealer, sealed: &str) -> Option<String> {
     let opened = sealer.open(PURPOSE, &STANDARD.decode(sealed).ok()?).ok()?;
     String::from_utf8(opened).ok()
-}
-
-pub(super) fn hashed(token: &str) -> String {
-    crypto::hex(&crypto::sha256(token.as_bytes()))
 }
 
 /// How an invitation goes out.

@@ -58,7 +58,7 @@ pub fn open(
 ) -> Result<Session> {
     let grant = cx.allow(Action::UserLogin, Resource::User(user))?;
     let session = Session {
-        id: id_of(&fresh.token),
+        id: crypto::hashed(&fresh.token),
         user,
         method: method.to_owned(),
         identity,
@@ -82,7 +82,8 @@ pub fn resolve(view: &impl Read, token: &str, now: Millis) -> Result<(Subject, S
     if token.len() > 64 {
         return Err(refused());
     }
-    let session = view.get(&schema::SESSIONS, &id_of(token))?.filter(|s| now < s.expires_at).ok_or_else(refused)?;
+    let session =
+        view.get(&schema::SESSIONS, &crypto::hashed(token))?.filter(|s| now < s.expires_at).ok_or_else(refused)?;
     if !super::users::is_active(view, session.user)? {
         return Err(refused());
     }
@@ -142,10 +143,6 @@ pub(super) fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     Ok(())
 }
 
-fn id_of(token: &str) -> String {
-    crypto::hex(&crypto::sha256(token.as_bytes()))
-}
-
 /// How long a setup link is valid.
 pub const SETUP_VALID: Millis = crate::clock::HOUR;
 
@@ -155,7 +152,7 @@ pub fn renew_setup(tx: &mut Tx, code: &str, now: Millis) -> Result<bool> {
         tx.delete(&schema::SETUP_CODES, &1)?;
         return Ok(false);
     }
-    let hash = crypto::hex(&crypto::sha256(code.as_bytes()));
+    let hash = crypto::hashed(code);
     tx.put(&schema::SETUP_CODES, &SetupCode { hash, expires_at: now + SETUP_VALID })?;
     Ok(true)
 }
@@ -170,7 +167,7 @@ pub fn check_setup(view: &impl Read, code: &str, now: Millis) -> Result<()> {
         return Err(void());
     }
     let stored = view.get(&schema::SETUP_CODES, &1)?.ok_or_else(void)?;
-    let hash = crypto::hex(&crypto::sha256(code.as_bytes()));
+    let hash = crypto::hashed(code);
     if now >= stored.expires_at || !crypto::same(hash.as_bytes(), stored.hash.as_bytes()) {
         return Err(void());
     }

@@ -19,11 +19,6 @@ pub const KEPT: u64 = 20_000;
 /// The longest ID token kept for the sign-out: it has to fit into an address.
 const HINT_MAX: usize = 6_000;
 
-/// The hash under which a secret of a sign-in is kept.
-pub fn hashed(secret: &str) -> String {
-    crypto::hex(&crypto::sha256(secret.as_bytes()))
-}
-
 /// Keeps a sign-in that was begun; its place is given here.
 pub fn begin(tx: &mut Tx, begun: &SignIn) -> Result<()> {
     let place = tx.next_id(schema::SIGN_IN_IDS)? % KEPT;
@@ -32,8 +27,8 @@ pub fn begin(tx: &mut Tx, begun: &SignIn) -> Result<()> {
 
 /// Takes the sign-in of a return, so that no other return finds it: only for the browser that began it, and in time.
 pub fn take(tx: &mut Tx, state: &str, browser: &str, now: Millis) -> Result<Option<SignIn>> {
-    let Some(found) = tx.find(&schema::SIGN_IN_BY_STATE, &hashed(state))? else { return Ok(None) };
-    if !crypto::same(found.browser.as_bytes(), hashed(browser).as_bytes()) {
+    let Some(found) = tx.find(&schema::SIGN_IN_BY_STATE, &crypto::hashed(state))? else { return Ok(None) };
+    if !crypto::same(found.browser.as_bytes(), crypto::hashed(browser).as_bytes()) {
         return Ok(None);
     }
     tx.delete(&schema::SIGN_INS, &found.place)?;
@@ -83,7 +78,7 @@ pub struct Ended {
 /// [`Code::AlreadyDone`] for a token that was used.
 pub fn end(cx: &mut Acting, ended: &Ended, once: Option<(&str, Millis)>) -> Result<usize> {
     if let Some((token, until)) = once {
-        let id = hashed(&format!("logout {} {token}", ended.connection));
+        let id = crypto::hashed(&format!("logout {} {token}", ended.connection));
         if cx.view().get(&schema::USED_TOKENS, &id)?.is_some() {
             return Err(Error::new(Code::AlreadyDone, "This logout token was used already."));
         }

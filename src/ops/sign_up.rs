@@ -2,9 +2,10 @@
 //! a member of the organization. Before the link is opened there is no account and no membership; what is answered says
 //! nothing about who exists.
 
-use super::invitations::{Sending, hashed};
+use super::invitations::Sending;
 use super::{Acting, Cx, domains, outbox, users};
 use crate::clock::{DAY, MINUTE, Millis};
+use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::model::invitation::SignUp;
 use crate::model::mail::Letter;
@@ -69,7 +70,7 @@ pub struct Found {
 fn by_token<V: Read>(cx: &Cx<V>, token: &str) -> Result<SignUp> {
     let found = match token.is_empty() || token.len() > 64 {
         true => None,
-        false => cx.view().find(&schema::SIGN_UP_BY_TOKEN, &hashed(token))?,
+        false => cx.view().find(&schema::SIGN_UP_BY_TOKEN, &crypto::hashed(token))?,
     };
     found.filter(|row| cx.now() < row.expires_at).ok_or_else(|| {
         Error::new(Code::InvitationVoid, "This link is used, expired, or another one was asked for since.")

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const PEOPLE: usize = 200;
 const CLIENTS: usize = 16;
@@ -57,7 +57,7 @@ impl Provider {
     /// The token for a code, which is the person's number and the nonce.
     fn token(&self, code: &str) -> String {
         let (n, nonce) = code.split_once('.').unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = bailiwick::clock::Clock::system().now() / 1_000;
         let claims = json!({
             "iss": self.issuer, "aud": "us", "sub": n, "nonce": nonce, "iat": now, "exp": now + 300,
             "email": format!("user-{n}@example.org"), "email_verified": true, "groups": ["a", "b"],

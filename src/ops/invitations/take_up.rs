@@ -2,8 +2,9 @@
 //! an account is made for the address. Whatever the way, what is given is never more than the inviter may give at that moment.
 
 use super::super::{Acting, Cx, changed, connections, or_absent, roster, users};
-use super::{gone, hashed, on, target};
+use super::{gone, on, target};
 use crate::clock::Millis;
+use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::model::invitation::Invite;
 use crate::model::name;
@@ -24,7 +25,7 @@ fn by_token<V: Read>(cx: &Cx<V>, token: &str) -> Result<Invite> {
     if token.is_empty() || token.len() > 64 {
         return Err(void());
     }
-    let found = cx.view().find(&schema::INVITE_BY_TOKEN, &hashed(token))?;
+    let found = cx.view().find(&schema::INVITE_BY_TOKEN, &crypto::hashed(token))?;
     found.filter(|invite| !invite.is_over(cx.now())).ok_or_else(void)
 }
 
