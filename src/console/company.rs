@@ -6,7 +6,7 @@ use super::page::entry::{Leave, NotSignedIn, SignOut};
 use super::page::frame::Frame;
 use super::visit::{Fields, Instance, Visit, add_cookie, html, left_cookie, redirect, safe_path, theme, to_sign_in};
 use crate::app::App;
-use crate::app::company::Return;
+use crate::app::sign_in::company::Return;
 use crate::error::{Error, Kind, Result};
 use crate::http::middleware::context;
 use crate::http::{auth, reply};

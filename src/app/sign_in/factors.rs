@@ -6,7 +6,8 @@
 
 use super::enrolment::{NewApp, NewPasskey};
 use super::passkeys::{Answer, Party, Proving, not_here};
-use super::{App, sign_in_failed};
+use super::sign_in_failed;
+use crate::app::App;
 use crate::clock::{MINUTE, Millis};
 use crate::crypto::{self, codes};
 use crate::error::{Code, Error, Result};
@@ -111,7 +112,7 @@ impl<T> Begun<T> {
 
 /// Everything begun, and where passkeys are valid.
 #[derive(Default)]
-pub(super) struct Counter {
+pub(in crate::app) struct Counter {
     party: Option<Party>,
     halves: Begun<Half>,
     proofs: Begun<Proving>,
@@ -120,7 +121,7 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    pub(super) fn new(base_url: &str) -> Self {
+    pub(in crate::app) fn new(base_url: &str) -> Self {
         Counter { party: Party::of(base_url), ..Counter::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! Signing in and out by the company's OpenID provider, across the line between the network (`idp`) and the transactions: no
 //! transaction is open while a provider is asked. What a proof leads to is [`crate::ops::sso`]'s.
 
-use super::App;
+use crate::app::App;
 use crate::clock::SECOND;
 use crate::config::settings::sso::Oidc;
 use crate::crypto;

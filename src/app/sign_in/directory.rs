@@ -2,7 +2,8 @@
 //! transaction; then `ops::sso` as for every other proof. The test of the connection and the reading of one person, for those
 //! who may change settings, go through the same desk.
 
-use super::{App, sign_in_failed};
+use super::sign_in_failed;
+use crate::app::App;
 use crate::config::settings::sso::Ldap;
 use crate::error::{Code, Error, Result};
 use crate::idp::ldap::{self, Refusal};
@@ -25,7 +26,7 @@ const QUEUE: Duration = Duration::from_secs(5);
 const REFUSAL: Duration = Duration::from_millis(400);
 
 /// What is between the instance and the directory.
-pub(super) struct Desk {
+pub(in crate::app) struct Desk {
     places: Semaphore,
     report: Mutex<Option<SyncReport>>,
 }

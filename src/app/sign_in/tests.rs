@@ -6,10 +6,14 @@
 mod authenticator;
 
 use super::*;
-use crate::clock::{HOUR, SECOND};
+use crate::clock::{Clock, HOUR, Millis, SECOND};
+use crate::config::env::Env as Environment;
+use crate::config::settings::Settings;
 use crate::crypto::codes;
+use crate::model::audit::{Origin, Outcome};
 use crate::model::role::OrgRole;
 use crate::ops::{factors as ops_factors, users};
+use crate::store::Range;
 use authenticator::Authenticator;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -377,7 +381,7 @@ async fn while_people_sign_in_through_the_company_passkeys_are_for_break_glass()
                 ("LOCAL_LDAP_LOGIN", "true"),
                 ("LOCAL_LDAP_BASE_DN", "dc=example,dc=com"),
             ]),
-            &HashMap::new(),
+            &std::collections::HashMap::new(),
         )
         .unwrap(),
     );

@@ -2,9 +2,9 @@
 //! the session that began it; whoever begins has proved just before to be the person ([`App::prove_oneself`]). Secrets and
 //! recovery codes are given out once.
 
-use super::App;
 use super::factors::{TRIES, purpose};
 use super::passkeys::Adding;
+use crate::app::App;
 use crate::crypto::codes;
 use crate::error::{Error, Result};
 use crate::model::UserId;
