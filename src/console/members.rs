@@ -261,6 +261,8 @@ pub async fn save(
         private_projects: switch("private", org.private_projects),
         members_invite: switch("invite", org.admins_invite),
         recommended: switch("recommended", false),
+        default_role: fields.optional("default-role"),
+        storage: fields.optional("storage"),
     };
     let of = team.clone();
     match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {

@@ -4,7 +4,7 @@
 use super::page::draw::Activity;
 use super::page::frame::Section;
 use super::page::list::{Column, List};
-use super::page::parts::{Choice, Field, Mark, Switch, Tab};
+use super::page::parts::{Choice, Field, Mark, Switch, Tab, storage_types};
 use super::page::teams::{InviteRow, MemberRow, NewTeam, Team, TeamRow, Teams};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
 use super::{projects, roles, services, words};
@@ -95,6 +95,7 @@ fn form(visit: &Visit, fields: &Fields, error: Option<&Error>) -> NewTeam {
                 .wrong(named.as_deref().unwrap_or_default()),
             Field::text("about", "Description").value(fields.get("about")).optional(),
         ],
+        storage: storage_types(Some(fields.get("storage")).filter(|s| !s.is_empty()).unwrap_or("server")),
         problem: error.filter(|_| named.is_none()).map(Error::sentence).unwrap_or_default(),
     }
 }
@@ -110,18 +111,12 @@ pub async fn new(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
 pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
     let fields = Fields::parse(&body);
     let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
-    let (name, about) = (fields.text("name").to_owned(), fields.optional("about"));
-    let made = app
-        .act(&visit.caller, move |cx| {
-            let team = ops::teams::create(cx, &name, None)?;
-            if about.is_some() {
-                let change = ops::teams::TeamChange { description: about.clone(), ..Default::default() };
-                return ops::teams::update(cx, &team.name, &change);
-            }
-            Ok(team)
-        })
-        .await;
-    match made {
+    let new = ops::teams::NewTeam {
+        name: fields.text("name").to_owned(),
+        description: fields.text("about").to_owned(),
+        storage: fields.text("storage").to_owned(),
+    };
+    match app.act(&visit.caller, move |cx| ops::teams::create(cx, &new, None)).await {
         Ok(team) => {
             visit.done(&format!("/{}/members", team.name), format!("{} is created. Add its members.", team.name))
         }
@@ -259,7 +254,16 @@ pub fn page(
                 super::why::link(&visit.me.username, asked, &team.name)
             },
             fields: fields(tab, &team, sent),
-            roles: chosen(&picker, sent.map_or("member", |(form, _)| form.get("role"))),
+            roles: {
+                let first = ops::teams::default_role(cx, &team)?;
+                let given = if tab == "settings" { "default-role" } else { "role" };
+                let typed = sent.map_or("", |(form, _)| form.get(given));
+                chosen(&picker, if typed.is_empty() { first.label() } else { typed })
+            },
+            storage: team.storage.label(),
+            storage_types: storage_types(
+                sent.map(|(form, _)| form.get("storage")).filter(|s| !s.is_empty()).unwrap_or(team.storage.as_str()),
+            ),
             switches: if tab == "settings" { switches(cx, &team, sent.map(|(form, _)| form))? } else { vec![] },
             suggestions,
             problem: sent.filter(|_| !matches!(tab, "settings")).map(|(_, e)| e.sentence()).unwrap_or_default(),

@@ -144,7 +144,7 @@ impl AccessChanges {
         Ok(Some(UpdateTeamMemberPayload { success: true, role: held.label().to_owned() }))
     }
 
-    /// Changes a team's name, description and switches; what is absent stays. For its admins.
+    /// Changes a team's name, description, switches, storage type and the role of newcomers; what is absent stays. For its admins.
     #[graphql(complexity = "HEAVY + child_complexity")]
     async fn update_team(&self, cx: &Context<'_>, input: UpdateTeamInput) -> Result<Option<EntityPayload>> {
         let (app, who) = of(cx);
@@ -154,6 +154,8 @@ impl AccessChanges {
             private_projects: input.private_projects,
             members_invite: input.members_invite,
             recommended: None,
+            default_role: input.default_role,
+            storage: input.storage_type,
         };
         let team = app.act(who, move |cx| ops::teams::update(cx, &input.entity_name, &change)).await.map_err(shown)?;
         Ok(Some(EntityPayload { entity: Some(Entity::team(team)) }))
@@ -342,6 +344,10 @@ pub struct UpdateTeamInput {
     private_projects: Option<bool>,
     /// Whether every member may invite, not only admins.
     members_invite: Option<bool>,
+    /// The role of whoever comes without one being chosen: `member`, `viewer`, or a custom role by its exact name.
+    default_role: Option<String>,
+    /// Where it wants the files of its runs: `server`, `aws`, `gcp`, `azure`, `coreweave` or `minio`.
+    storage_type: Option<String>,
 }
 
 /// Of `updateTeam`.

@@ -12,6 +12,7 @@ use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::lookup::Upsert;
 use crate::ops::service_accounts::NewService;
+use crate::ops::teams::NewTeam;
 use crate::ops::users::NewUser;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
@@ -86,8 +87,9 @@ impl Mutation {
     async fn create_team(&self, cx: &Context<'_>, input: CreateTeamInput) -> Result<Option<CreateTeamPayload>> {
         let (app, who) = of(cx);
         let admin = input.team_admin_user_name.filter(|name| !name.is_empty());
-        let team =
-            app.act(who, move |cx| ops::teams::create(cx, &input.team_name, admin.as_deref())).await.map_err(shown)?;
+        let (name, storage) = (input.team_name, input.storage_type.unwrap_or_default());
+        let new = NewTeam { name, storage, ..NewTeam::default() };
+        let team = app.act(who, move |cx| ops::teams::create(cx, &new, admin.as_deref())).await.map_err(shown)?;
         Ok(Some(CreateTeamPayload { entity: Some(Entity::team(team)) }))
     }
 
@@ -314,6 +316,9 @@ pub struct CreateTeamInput {
     team_name: String,
     /// Username or address of its first admin; the caller when absent.
     team_admin_user_name: Option<String>,
+    /// Where it wants the files of its runs: `server` when absent, `aws`, `gcp`, `azure`, `coreweave` or `minio`. It is kept and
+    /// shown; this server keeps all files on its own disk.
+    storage_type: Option<String>,
 }
 
 /// Of `createTeam`.

@@ -136,6 +136,20 @@ impl Entity {
         self.as_team().map(|t| t.members_invite)
     }
 
+    /// Where the team wants the files of its runs: `server`, `aws`, `gcp`, `azure`, `coreweave` or `minio`. This server keeps all
+    /// of them on its own disk. Null for what is no team.
+    async fn storage_type(&self) -> Option<&str> {
+        self.as_team().map(|t| t.storage.as_str())
+    }
+
+    /// The role of whoever comes to the team without one being chosen: by a domain of the organization, or by a directory. Null
+    /// for what is no team.
+    async fn default_role(&self, cx: &Context<'_>) -> Result<Option<String>> {
+        let Some(team) = self.as_team() else { return Ok(None) };
+        let (app, who) = of(cx);
+        app.ask(who, |cx| ops::teams::default_role(cx, team)).map(|held| Some(held.label().to_owned())).map_err(shown)
+    }
+
     /// Always 0: files are not counted by team.
     async fn storage_bytes(&self) -> Int64 {
         Int64(0)

@@ -1,15 +1,57 @@
-//! Searching the audit log. It is written nowhere but in [`super::Acting::record`] and [`super::denials`].
+//! The audit log: [`keep`] is the one place where an event is written, and counted for its day; searching it.
 
 use super::Cx;
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::model::UserId;
-use crate::model::audit::{Event, EventId, Outcome};
+use crate::model::audit::{DayCounts, Event, EventId, Outcome};
 use crate::model::name;
+use crate::model::{OrgId, UserId};
 use crate::model::role::Action;
 use crate::policy::Resource;
-use crate::store::{Cursor, Listed, Range, Read, schema};
+use crate::store::{Cursor, Listed, Range, Read, Tx, schema};
 use std::collections::HashMap;
+
+/// How many days the counts of an organization are kept, the running one among them.
+pub const DAYS_KEPT: u64 = 400;
+
+/// Writes an event and counts it for its day. One that is there already grew: only what is new counts.
+pub(crate) fn keep(tx: &mut Tx, event: &Event) -> Result<()> {
+    // Only what is folded comes again; all else is new and needs no look.
+    let before = if event.count > 1 { tx.get(&schema::EVENTS, &event.id)?.map_or(0, |e| e.count) } else { 0 };
+    tx.put(&schema::EVENTS, event)?;
+    let key = (event.org, DayCounts::day_of(event.at));
+    let mut counts = match tx.get(&schema::DAY_COUNTS, &key)? {
+        Some(counts) => counts,
+        None => {
+            forget_days(tx, key)?;
+            DayCounts::new(key.0, key.1)
+        }
+    };
+    counts.add(event, u64::from(event.count.saturating_sub(before)));
+    tx.put(&schema::DAY_COUNTS, &counts)
+}
+
+/// Forgets the counts of days that are long over; done once a day, with its first event.
+fn forget_days(tx: &mut Tx, (org, day): (OrgId, u64)) -> Result<()> {
+    let over = tx.list(&schema::DAY_COUNTS, Range::all().under(&(org,)).limit(100))?.items;
+    for old in over.iter().filter(|old| old.day + DAYS_KEPT <= day) {
+        tx.delete(&schema::DAY_COUNTS, &(org, old.day))?;
+    }
+    Ok(())
+}
+
+/// How much happened in the asker's organization on each of the last `days` days, the running one last.
+pub fn days<V: Read>(cx: &Cx<V>, days: u64) -> Result<Vec<DayCounts>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::AuditRead, Resource::Org(org))?;
+    let today = DayCounts::day_of(cx.now());
+    (today.saturating_sub(days.saturating_sub(1))..=today)
+        .map(|day| {
+            let kept = cx.view().get(&schema::DAY_COUNTS, &(org, day))?;
+            Ok(kept.unwrap_or(DayCounts::new(org, day)))
+        })
+        .collect()
+}
 
 /// What to look for; absent parts do not narrow.
 #[derive(Clone, Debug, Default)]

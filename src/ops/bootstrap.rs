@@ -27,7 +27,7 @@ pub fn first_start(tx: &mut Tx, org_name: &str, now: Millis, entropy: u128) -> R
         Change { field: "name".to_owned(), from: None, to: Some(org_name) },
     );
     let event = Event::by_server(EventId::new(now, entropy), now, "organization:create", target, change);
-    tx.put(&schema::EVENTS, &event)?;
+    super::audit::keep(tx, &event)?;
     tx.note_event();
     Ok(true)
 }

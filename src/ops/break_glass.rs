@@ -104,7 +104,7 @@ pub fn restore(tx: &mut Tx, open: bool, password: &str, now: Millis, entropy: u1
     let (target, change) =
         (user_named(&user), Change { field: "temporary password".to_owned(), from: None, to: Some("set".to_owned()) });
     let event = Event::by_server(EventId::new(now, entropy), now, Action::UserSetPassword.as_str(), target, change);
-    tx.put(&schema::EVENTS, &event)?;
+    super::audit::keep(tx, &event)?;
     tx.note_event();
     Ok(Some(user.username))
 }

@@ -4,7 +4,7 @@
 
 use crate::clock::{MINUTE, Millis};
 use crate::model::audit::Event;
-use crate::store::{Store, schema};
+use crate::store::Store;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
@@ -65,5 +65,5 @@ impl Denials {
 }
 
 fn write(store: &Store, event: Event) {
-    store.submit(move |tx| tx.put(&schema::EVENTS, &event));
+    store.submit(move |tx| super::audit::keep(tx, &event));
 }

@@ -7,11 +7,11 @@ use crate::error::{Code, Error, Result};
 use crate::model::audit::Named;
 use crate::model::domain::{Domain, PUBLIC, Proof, normal, of_address};
 use crate::model::name;
-use crate::model::role::{Action, TeamRole};
+use crate::model::role::Action;
 use crate::model::team::{HOME, Team};
 use crate::model::user::User;
 use crate::model::{Entity, OrgId, TeamId};
-use crate::policy::{Actor, Held, Resource, facts};
+use crate::policy::{Actor, Resource, facts};
 use crate::store::{Range, Read, schema};
 
 /// How many domains one organization may claim.
@@ -202,7 +202,7 @@ pub fn open_to_me<V: Read>(cx: &Cx<V>) -> Result<Vec<Team>> {
     Ok(out)
 }
 
-/// The asker joins a team that recommends itself, as a member.
+/// The asker joins a team that recommends itself, with the role that it gives to newcomers.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::Denied`], [`Code::NotManaged`] where a directory keeps the members.
@@ -247,7 +247,7 @@ fn enter(cx: &mut Acting, team: &Team, user: &User, typed: &str) -> Result<()> {
     if cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))?.is_some() {
         return Err(Error::new(Code::AlreadyDone, format!("You are in {} already.", team.name)));
     }
-    let given = roster::fitting(user, team.org, Held::of(TeamRole::Member));
+    let given = roster::fitting(user, team.org, teams::default_role(cx, team)?);
     roster::enter(cx, &grant, team, user, given.role)?;
     roster::turn_over(cx, &grant, team.id)?;
     let changes = [changed("member", None, Some(&user.username)), changed("role", None, Some(given.label()))];

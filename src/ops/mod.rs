@@ -396,7 +396,7 @@ impl Acting<'_> {
     }
 
     fn write_event(&mut self, event: &Event) -> Result<()> {
-        self.view.put(&schema::EVENTS, event)?;
+        audit::keep(self.view, event)?;
         self.view.note_event();
         Ok(())
     }

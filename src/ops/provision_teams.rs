@@ -187,6 +187,8 @@ pub struct NewGroup {
     pub display_name: String,
     /// The directory's own id.
     pub external_id: Option<String>,
+    /// Where it wants the files of its runs; see [`crate::model::team::StorageType`].
+    pub storage: Option<String>,
     /// Who is in it: ids or addresses.
     pub members: Vec<String>,
 }
@@ -225,7 +227,8 @@ pub fn create(cx: &mut Acting, toll: &mut Toll, new: &NewGroup) -> Result<Group>
     };
     let team_name = users::free_username(cx.view(), &base)?;
     let external_id = new.external_id.as_deref().map(|id| check("externalId", id)).transpose()?;
-    let team = teams::create_with(cx, &team_name, |cx, grant, team| {
+    let made = teams::NewTeam { storage: new.storage.clone().unwrap_or_default(), ..teams::NewTeam::named(team_name) };
+    let team = teams::create_with(cx, &made, |cx, grant, team| {
         let mut profile = TeamProfile::new(team.id, org, cx.now());
         profile.display_name = (team.name != display_name).then(|| display_name.clone());
         profile.external_id = external_id;
@@ -353,7 +356,8 @@ fn named(cx: &Acting, org: OrgId, who: &[String]) -> Result<Vec<User>> {
 
 /// Puts people into a team who are not in it yet. Adding oneself by the power of an organization role is joining.
 fn add(cx: &mut Acting, team: &Team, who: &[User]) -> Result<()> {
-    let member = Held::of(TeamRole::Member);
+    // Who may add members may add them as the team's admins want newcomers.
+    let (member, first) = (Held::of(TeamRole::Member), teams::default_role(cx, team)?);
     let mut fresh = vec![];
     for user in who {
         if cx.view().get(&schema::MEMBERSHIPS, &(team.id, user.id))?.is_none() {
@@ -366,7 +370,7 @@ fn add(cx: &mut Acting, team: &Team, who: &[User]) -> Result<()> {
             let grant = cx.allow_giving(action, on(team.id), &member)?;
             let mut changes: Vec<Field> = vec![];
             for user in some {
-                let role = roster::fitting(user, team.org, member.clone());
+                let role = roster::fitting(user, team.org, first.clone());
                 roster::enter(cx, &grant, team, user, role.role)?;
                 changes.extend(changed("member", None, Some(&user.username)));
                 if role.role != member.role {

@@ -9,7 +9,7 @@ use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::project::ProjectMember;
 use crate::model::role::{Action, CustomRole, TeamRole};
-use crate::model::team::Membership;
+use crate::model::team::{Membership, Team};
 use crate::model::{Entity, OrgId, RoleId};
 use crate::policy::{Held, Resource};
 use crate::store::{Range, Read, schema};
@@ -152,7 +152,8 @@ fn is_no_way_in(cx: &Acting, id: RoleId) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a custom role. Whoever holds it in a team or a project, or was promised it, gets the role it inherited from.
+/// Deletes a custom role. Whoever holds it in a team or a project, or was promised it, gets the role it inherited from; teams
+/// that gave it to newcomers give that one.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::Denied`].
@@ -175,6 +176,11 @@ pub fn delete(cx: &mut Acting, id: RoleId) -> Result<CustomRole> {
     for mut invite in promised {
         invite.role = role.inherits;
         cx.put(&grant, &schema::INVITES, &invite)?;
+    }
+    let giving: Vec<Team> = cx.view().all_by(&schema::TEAMS_GIVING_ROLE, &(id,))?;
+    for team in giving {
+        let (default_role, version) = (role.inherits, team.version + 1);
+        cx.put(&grant, &schema::TEAMS, &Team { default_role, version, ..team })?;
     }
     cx.delete(&grant, &schema::ROLES, &id)?;
     let fallen = holders.len() + in_projects.len();

@@ -8,7 +8,7 @@ use crate::model::audit::{Change, Named};
 use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::role::{Action, TeamRole};
-use crate::model::team::{Membership, Team};
+use crate::model::team::{Membership, StorageType, Team};
 use crate::model::user::{Status, User};
 use crate::model::{Entity, InviteId, OrgId, TeamId, UserId};
 use crate::policy::{Held, Resource};
@@ -32,13 +32,31 @@ pub enum Member {
     Invited(Invite, Held),
 }
 
+/// What it takes to make a team.
+#[derive(Clone, Debug, Default)]
+pub struct NewTeam {
+    /// The name.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// Where it wants its files; nothing for the default.
+    pub storage: String,
+}
+
+impl NewTeam {
+    /// A team of this name and nothing special.
+    pub fn named(name: impl Into<String>) -> Self {
+        NewTeam { name: name.into(), ..NewTeam::default() }
+    }
+}
+
 /// Creates a team in the asker's organization; `admin` (a username or address) becomes its first admin, else the asker
 /// does if a person asks.
 ///
 /// # Errors
 /// [`Code::NameTaken`], [`Code::InvalidValue`], [`Code::Denied`].
-pub fn create(cx: &mut Acting, team_name: &str, admin: Option<&str>) -> Result<Team> {
-    create_with(cx, team_name, |cx, grant, team| {
+pub fn create(cx: &mut Acting, new: &NewTeam, admin: Option<&str>) -> Result<Team> {
+    create_with(cx, new, |cx, grant, team| {
         let Some(first) = first_admin(cx, team.org, admin)? else { return Ok(vec![]) };
         let since_at = cx.now();
         let membership = Membership { team: team.id, user: first, role: TeamRole::Admin, since_at };
@@ -68,29 +86,29 @@ fn first_admin(cx: &Acting, org: OrgId, admin: Option<&str>) -> Result<Option<Us
 /// [`create`] of a team without anybody, where `more` writes beside the new row, and says what for the same event.
 pub(super) fn create_with(
     cx: &mut Acting,
-    team_name: &str,
+    new: &NewTeam,
     more: impl FnOnce(&mut Acting, &Grant, &Team) -> Result<Vec<Change>>,
 ) -> Result<Team> {
     let org = cx.org()?;
     let grant = cx.allow(Action::TeamCreate, Resource::Org(org))?;
-    name::check_entity_name("team", team_name)?;
-    super::users::must_be_free(cx.view(), team_name)?;
+    name::check_entity_name("team", &new.name)?;
+    super::users::must_be_free(cx.view(), &new.name)?;
+    let id = TeamId(cx.tx().next_id(schema::ENTITY_IDS)?);
     let team = Team {
-        id: TeamId(cx.tx().next_id(schema::ENTITY_IDS)?),
-        org,
-        name: team_name.to_owned(),
-        description: String::new(),
-        private_projects: false,
-        members_invite: false,
-        recommended: false,
+        description: name::check_text("description", &new.description, name::TEXT_MAX)?,
+        storage: StorageType::parse(&new.storage)?,
         created_by: cx.subject().user(),
-        created_at: cx.now(),
-        version: 1,
-        roster: 0,
-        updated_at: cx.now(),
+        ..Team::new(id, org, new.name.clone(), cx.now())
     };
     cx.put(&grant, &schema::TEAMS, &team)?;
-    let mut changes: Vec<_> = changed("name", None, Some(&team.name)).into_iter().collect();
+    let mut changes: Vec<_> = [
+        changed("name", None, Some(&team.name)),
+        changed("description", Some(""), Some(&team.description)),
+        changed("storage type", Some(StorageType::default().as_str()), Some(team.storage.as_str())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     changes.append(&mut more(cx, &grant, &team)?);
     cx.record_on(grant, Named::new("team", team.id, team.name.clone()), changes)?;
     Ok(team)
@@ -271,9 +289,33 @@ pub struct TeamChange {
     pub members_invite: Option<bool>,
     /// Whether newcomers at a domain of the organization are told of it and may join.
     pub recommended: Option<bool>,
+    /// The role of whoever comes without one being chosen.
+    pub default_role: Option<String>,
+    /// Where it wants its files.
+    pub storage: Option<String>,
 }
 
-/// Changes a team's name, description and switches. A rename touches this one row.
+/// The role that a team gives to whoever comes without one being chosen: never admin, and nobody lets others be given what
+/// they lack there themselves.
+fn check_default_role(cx: &Acting, team: &Team, typed: &str) -> Result<TeamRole> {
+    let role = roles::by_name(cx.view(), team.org, typed)?;
+    if role == team.default_role {
+        return Ok(role);
+    }
+    if role == TeamRole::Admin {
+        return Err(Error::invalid("Newcomers do not become admins of a team by themselves.")
+            .hint("Choose another role, and make single people admin on the page Members."));
+    }
+    let _may = cx.allow_giving(Action::TeamInviteUser, on(team), &Held::load(cx.view(), role)?)?;
+    Ok(role)
+}
+
+/// The role of whoever comes to a team without one being chosen.
+pub fn default_role<V: Read>(cx: &Cx<V>, team: &Team) -> Result<Held> {
+    Held::load(cx.view(), team.default_role)
+}
+
+/// Changes a team's name, description, switches and what its newcomers get. A rename touches this one row.
 pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team> {
     let mut team = must_exist(cx.view(), typed)?;
     let grant = or_absent(cx.allow(Action::TeamUpdate, on(&team)), "team", typed)?;
@@ -291,6 +333,12 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
     team.private_projects = change.private_projects.unwrap_or(team.private_projects);
     team.members_invite = change.members_invite.unwrap_or(team.members_invite);
     team.recommended = change.recommended.unwrap_or(team.recommended);
+    if let Some(typed) = &change.default_role {
+        team.default_role = check_default_role(cx, &team, typed)?;
+    }
+    if let Some(typed) = &change.storage {
+        team.storage = StorageType::parse(typed)?;
+    }
     if (team.members_invite && !before.members_invite) || (team.recommended && !before.recommended) {
         // It lets others in, the asker's friends among them, which is not given by those who may not invite.
         let _holds = cx.allow(Action::TeamInviteUser, on(&team))?;
@@ -301,6 +349,12 @@ pub fn update(cx: &mut Acting, typed: &str, change: &TeamChange) -> Result<Team>
         super::switched("future projects private", before.private_projects, team.private_projects),
         super::switched("members may invite", before.members_invite, team.members_invite),
         super::switched("recommended to newcomers", before.recommended, team.recommended),
+        changed(
+            "default role",
+            Some(Held::load(cx.view(), before.default_role)?.label()),
+            Some(Held::load(cx.view(), team.default_role)?.label()),
+        ),
+        changed("storage type", Some(before.storage.as_str()), Some(team.storage.as_str())),
     ]
     .into_iter()
     .flatten()

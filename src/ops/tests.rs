@@ -15,6 +15,7 @@ mod what_if;
 use super::credentials::{FreshKey, NewKey};
 use super::projects::NewProject;
 use super::service_accounts::NewService;
+use super::teams::NewTeam;
 use super::users::{NewUser, UserChange};
 use super::*;
 use crate::app::App;
@@ -75,7 +76,7 @@ impl World {
     }
 
     async fn team(&self, name: &'static str, admin: &'static str) {
-        self.app.act(&shell(), move |cx| teams::create(cx, name, Some(admin)).map(drop)).await.unwrap();
+        self.app.act(&shell(), move |cx| teams::create(cx, &NewTeam::named(name), Some(admin)).map(drop)).await.unwrap();
     }
 
     async fn events(&self, action: &str) -> Vec<Event> {
@@ -129,7 +130,7 @@ async fn two_admins_who_demote_each_other_leave_one() {
 async fn every_change_has_its_event_and_every_event_its_reason() {
     let w = world();
     let ana = w.user("ana", OrgRole::Admin).await;
-    w.app.act(&as_user(&ana), |cx| teams::create(cx, "acme", None).map(drop)).await.unwrap();
+    w.app.act(&as_user(&ana), |cx| teams::create(cx, &NewTeam::named("acme"), None).map(drop)).await.unwrap();
     let events = w.events("team:create").await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].actor.name, "ana");
@@ -152,7 +153,7 @@ async fn denials_are_folded_per_minute_and_hold_the_rule() {
     let w = world();
     w.user("ana", OrgRole::Admin).await;
     let ben = as_user(&w.user("ben", OrgRole::Member).await);
-    let create = || w.app.act(&ben, |cx| teams::create(cx, "acme", None).map(drop));
+    let create = || w.app.act(&ben, |cx| teams::create(cx, &NewTeam::named("acme"), None).map(drop));
     for _ in 0..5 {
         let denied = create().await.unwrap_err();
         assert_eq!(denied.detail(), "Denied: team:create needs the organization role admin; ben has member.");
@@ -291,7 +292,7 @@ async fn an_invitation_is_taken_up_only_if_its_inviter_still_may() {
 async fn names_are_one_namespace_without_case_and_ids_are_never_used_twice() {
     let w = world();
     let ana = w.user("ana", OrgRole::Admin).await;
-    let taken = w.app.act(&shell(), |cx| teams::create(cx, "ANA", None).map(drop)).await;
+    let taken = w.app.act(&shell(), |cx| teams::create(cx, &NewTeam::named("ANA"), None).map(drop)).await;
     assert_eq!(taken.unwrap_err().code(), Code::NameTaken);
     let ben = w.user("ben", OrgRole::Member).await;
     w.app.act(&shell(), |cx| users::delete(cx, "ben")).await.unwrap();

@@ -142,6 +142,7 @@ pub(super) async fn create(asked: &Asked, body: Map<String, Value>) -> Result<An
     let new = NewGroup {
         display_name: text(&body, "displayName")?.ok_or_else(no_name)?,
         external_id: text(&body, "externalId")?,
+        storage: provider(&body)?,
         members: wire::member(&body, "members").map_or(Ok(vec![]), |value| people(value.clone()))?,
     };
     let wanted = projection.wants("members");
@@ -223,6 +224,15 @@ fn text(body: &Map<String, Value>, name: &str) -> Result<Option<String>> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(Error::invalid(format!("'{name}' is text."))),
+    }
+}
+
+/// The kind of bucket that a group is made with, in W&B's words; all else about the bucket is not kept.
+fn provider(body: &Map<String, Value>) -> Result<Option<String>> {
+    match wire::member(body, "storageBucket") {
+        None => Ok(None),
+        Some(Value::Object(bucket)) => text(bucket, "provider"),
+        Some(_) => Err(Error::invalid("'storageBucket' is an object with a provider.")),
     }
 }
 

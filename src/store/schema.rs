@@ -6,7 +6,7 @@ use super::key::KeyCode;
 use super::{Multi, Record, Reference, Schema, Sequence, Table, Unique};
 use crate::clock::Millis;
 use crate::error::Code;
-use crate::model::audit::{Event, EventId};
+use crate::model::audit::{DayCounts, Event, EventId};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::domain::Domain;
 use crate::model::factor::{CodeApp, Passkey, RecoveryCodes};
@@ -89,6 +89,7 @@ records! {
     SetupCode => u64, |_v| 1;
     Activity => UserId, |v| v.user;
     Event => EventId, |v| v.id;
+    DayCounts => (OrgId, u64), |v| (v.org, v.day);
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
     Connection => UserId, |v| v.id;
@@ -257,8 +258,11 @@ pub static PASSWORDS: Table<Password> =
 
 /// Teams.
 pub static TEAMS: Table<Team> =
-    Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG, &TEAMS_BY_AGE, &TEAMS_RECOMMENDED])
-        .referring(|t, out| out.push(Reference::to(&ORGS, &t.org)))
+    Table::new(0x0201, "teams", &[&TEAM_BY_NAME, &TEAMS_OF_ORG, &TEAMS_BY_AGE, &TEAMS_RECOMMENDED, &TEAMS_GIVING_ROLE])
+        .referring(|t, out| {
+            out.push(Reference::to(&ORGS, &t.org));
+            out.extend(custom(t.default_role).map(|id| Reference::to(&ROLES, &id)));
+        })
         .counted_by(ENTITY_IDS, |t| t.id.0);
 /// The global namespace, shared with [`USER_BY_NAME`].
 pub static TEAM_BY_NAME: Unique<Team, String> =
@@ -275,6 +279,9 @@ pub static TEAMS_RECOMMENDED: Multi<Team, (OrgId,)> = Multi::new(0x900C, "teams_
         out.push((t.org,));
     }
 });
+/// Teams that give a custom role to their newcomers.
+pub static TEAMS_GIVING_ROLE: Multi<Team, (RoleId,)> =
+    Multi::new(0x9201, "teams_giving_role", |t, out| out.extend(custom(t.default_role).map(|id| (id,))));
 /// Who is in which team, with the role.
 pub static MEMBERSHIPS: Table<Membership> =
     Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
@@ -532,6 +539,10 @@ pub static EVENTS_BY_ACTOR: Multi<Event, (String,)> =
 pub static EVENTS_BY_TARGET: Multi<Event, (String,)> =
     Multi::new(0x8602, "events_by_target", |e, out| out.push((e.target.handle(),)));
 
+/// How much happened day by day.
+pub static DAY_COUNTS: Table<DayCounts> =
+    Table::scratch(0x1201, "day_counts", &[]).referring(|d, out| out.push(Reference::to(&ORGS, &d.org)));
+
 /// Saved settings.
 pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
 
@@ -687,6 +698,7 @@ pub static SCHEMA: Schema = Schema {
         &SETUP_CODES,
         &ACTIVITY,
         &EVENTS,
+        &DAY_COUNTS,
         &SETTINGS,
         &SECRETS,
         &RUNS,

@@ -655,7 +655,7 @@ async fn f089_f090_f091_pods_and_pipelines_act_as_the_service_account_of_their_s
         w.app
             .act(&shell(), move |cx| {
                 if ops::teams::by_name(cx.view(), "ml")?.is_none() {
-                    ops::teams::create(cx, "ml", Some("ana"))?;
+                    ops::teams::create(cx, &ops::teams::NewTeam::named("ml"), Some("ana"))?;
                 }
                 service_accounts::create_in_team(cx, "ml", &new).map(drop)
             })

@@ -2,6 +2,7 @@
 //! The words for roles, states and visibilities live here once. Rendered by `templates/macros.html`.
 
 use crate::model::project::Visibility;
+use crate::model::team::StorageType;
 use std::borrow::Cow;
 
 /// A word with a symbol and a tone; meaning never rests on colour alone.
@@ -383,6 +384,20 @@ fn roles(chosen: &str, all: [(&'static str, &'static str, &'static str); 3]) -> 
             label: label.to_owned(),
             help: Cow::Borrowed(help),
             chosen: value == chosen,
+            ..Choice::default()
+        })
+        .collect()
+}
+
+/// Where a team may want its files.
+#[must_use]
+pub fn storage_types(chosen: &str) -> Vec<Choice> {
+    StorageType::ALL
+        .into_iter()
+        .map(|s| Choice {
+            value: s.as_str().to_owned(),
+            label: s.label().to_owned(),
+            chosen: s.as_str() == chosen,
             ..Choice::default()
         })
         .collect()

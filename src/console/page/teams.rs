@@ -49,6 +49,8 @@ pub struct NewTeam {
     pub frame: Frame,
     /// Name, description.
     pub fields: Vec<Field>,
+    /// Where it may want its files.
+    pub storage: Vec<Choice>,
     /// What went wrong.
     pub problem: String,
 }
@@ -147,8 +149,12 @@ pub struct Team {
     pub manage_why: String,
     /// The form that adds a member, or a service account, or changes the settings.
     pub fields: Vec<Field>,
-    /// Roles to choose from in that form.
+    /// Roles to choose from in that form, the one of newcomers chosen.
     pub roles: Vec<Choice>,
+    /// Where it wants its files.
+    pub storage: &'static str,
+    /// Where it may want them.
+    pub storage_types: Vec<Choice>,
     /// Its switches.
     pub switches: Vec<Switch>,
     /// People one could add, for completion.

@@ -97,23 +97,9 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
     }
     for n in 1..=TEAMS {
         let id = TeamId(tx.next_id(schema::ENTITY_IDS)?);
-        let (name, description) = (format!("team{n}"), String::new());
         tx.put(
             &schema::TEAMS,
-            &Team {
-                id,
-                org: HOME,
-                name,
-                description,
-                private_projects: false,
-                members_invite: false,
-                recommended: false,
-                created_by: None,
-                created_at: 1,
-                version: 1,
-                roster: 0,
-                updated_at: 0,
-            },
+            &Team::new(id, HOME, format!("team{n}"), 1),
         )?;
     }
     for (team, user, role) in &shape.members {

@@ -279,20 +279,8 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
     for n in 0..PEOPLE + TEAMS {
         tx.next_id(schema::ENTITY_IDS)?;
         if let Some(team) = n.checked_sub(PEOPLE) {
-            let row = Team {
-                id: team_id(team),
-                org: HOME,
-                name: format!("team{team}"),
-                description: String::new(),
-                private_projects: false,
-                members_invite: picture.members_invite[team],
-                recommended: false,
-                created_by: None,
-                created_at: 1,
-                version: 1,
-                roster: 0,
-                updated_at: 0,
-            };
+            let members_invite = picture.members_invite[team];
+            let row = Team { members_invite, ..Team::new(team_id(team), HOME, format!("team{team}"), 1) };
             tx.put(&schema::TEAMS, &row)?;
         }
     }

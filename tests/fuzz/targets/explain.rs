@@ -58,7 +58,7 @@ fn attempt(cx: &mut Acting, action: Action, Deed { on, with, .. }: Deed) -> Resu
         Action::UserDeactivate => users::set_active(cx, person(on), false).map(drop),
         Action::UserReactivate => users::set_active(cx, person(on), true).map(drop),
         Action::UserDelete => users::delete(cx, person(on)),
-        Action::TeamCreate => teams::create(cx, &format!("team{with}"), None).map(drop),
+        Action::TeamCreate => teams::create(cx, &teams::NewTeam::named(format!("team{with}")), None).map(drop),
         Action::TeamRead => teams::get(cx, "acme").map(drop),
         Action::TeamDelete => teams::delete(cx, "acme"),
         Action::TeamInviteUser => teams::invite(cx, "acme", person(with), team_role).map(drop),

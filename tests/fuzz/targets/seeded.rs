@@ -152,7 +152,7 @@ async fn make(app: &App) -> Seeded {
         app.act(&shell(), move |cx| credentials::issue(cx, owner, &NewKey::default(), &key)).await.unwrap();
     }
     let root = caller(people[0].1);
-    let team = app.act(&root, |cx| teams::create(cx, "acme", None)).await.unwrap().id;
+    let team = app.act(&root, |cx| teams::create(cx, &teams::NewTeam::named("acme"), None)).await.unwrap().id;
     app.act(&root, |cx| teams::invite(cx, "acme", "mia", "member")).await.unwrap();
     app.act(&root, |cx| teams::invite(cx, "acme", INVITED, "admin")).await.unwrap();
     let service = app.act(&root, |cx| teams::create_service(cx, "acme", "nightly")).await.unwrap();
