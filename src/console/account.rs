@@ -1,9 +1,10 @@
 //! My account: profile, API keys, sessions, password. A key's secret leaves the server once, on the answer to the form that
 //! made it; nothing here can show it again.
 
+use super::conflict::{self, Edit, Place};
 use super::page::account::{Account, IdentityRow, KeyRow, SessionRow};
 use super::page::frame::Section;
-use super::page::parts::{Field, Mark, Tab};
+use super::page::parts::{Choice, Field, Mark, Tab};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::clock::Millis;
@@ -12,7 +13,9 @@ use crate::http::reply;
 use crate::model::role::Action;
 use crate::ops;
 use crate::ops::credentials::{FreshKey, ListedKey};
+use crate::ops::edits::Thing;
 use crate::ops::sessions::ListedSession;
+use crate::ops::users::UserChange;
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -91,7 +94,21 @@ fn page_with(
             identity_rows(cx, visit.me.id, visit.now)?,
         ))
     })?;
-    let keys = app.ask(&visit.caller, |cx| key_rows(cx, &keys, visit.now))?;
+    let (keys, seen) = app.ask(&visit.caller, |cx| {
+        let thing = Thing::User(visit.me.username.clone());
+        Ok((key_rows(cx, &keys, visit.now)?, conflict::seen(cx, &thing, &["name", "team"], Some(sent))?))
+    })?;
+    let typed = |name: &str, stored: &str| {
+        let was_sent = tab == "profile" && error.is_some();
+        if was_sent { sent.get(name).to_owned() } else { stored.to_owned() }
+    };
+    let goes = teams.iter().find(|(team, _)| visit.me.default_team == Some(team.id));
+    let chosen = typed("team", goes.map_or("", |(team, _)| &team.name));
+    let own = (String::new(), format!("My own namespace, {}", visit.me.username));
+    let default_teams = std::iter::once(own)
+        .chain(teams.iter().map(|(team, _)| (team.name.clone(), team.name.clone())))
+        .map(|(value, label)| Choice { chosen: value == chosen, value, label, ..Choice::default() })
+        .collect();
     let wrong = |on: &[Code]| error.filter(|e| on.contains(&e.code())).map(Error::sentence).unwrap_or_default();
     let fields = match tab {
         "password" => vec![
@@ -99,6 +116,12 @@ fn page_with(
             Field::password("password", "New password", "new-password")
                 .help("At least 10 characters and hard to guess; four unrelated words are fine.")
                 .wrong(&wrong(&[Code::WeakPassword])),
+        ],
+        "profile" => vec![
+            Field::text("name", "Name")
+                .help("How others read who you are.")
+                .value(&typed("name", &visit.me.name))
+                .optional(),
         ],
         _ => vec![],
     };
@@ -119,6 +142,8 @@ fn page_with(
         sessions: session_rows(&sessions, visit.session.handle(), visit.now),
         identities,
         can_link: app.is_oidc_on(),
+        seen,
+        default_teams,
         fields,
         key_form: super::keys::form("/authorize", false, sent),
         problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),
@@ -154,6 +179,37 @@ async fn show(app: Instance, request: HttpRequest, tab: &'static str) -> Result<
 /// `GET /console/account`.
 pub async fn profile(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     show(app, request, "profile").await
+}
+
+/// `POST /console/account`: the name, and where runs go that name no team.
+pub async fn save(app: Instance, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+    let fields = Fields::parse(&body);
+    let Some(visit) = Visit::posted(&app, &request, &fields)? else { return Ok(to_sign_in(&request)) };
+    let me = visit.me.username.clone();
+    let edit = Edit::of(Thing::User(me.clone()), &fields);
+    let change = UserChange {
+        name: Some(fields.text("name").to_owned()),
+        default_team: Some(fields.text("team").to_owned()),
+        ..UserChange::default()
+    };
+    let home = tab_path("profile");
+    match app.act(&visit.caller, edit.guarding(move |cx| ops::users::update(cx, &me, &change))).await {
+        Ok(_) => visit.done_or_undo(home, "Your profile is saved.", edit.undo(home, &[])),
+        Err(error) if error.code() == Code::StaleVersion => {
+            let place = Place {
+                what: "Your profile".to_owned(),
+                action: home.to_owned(),
+                back: home.to_owned(),
+                section: Section::None,
+                crumbs: vec![("My account".to_owned(), home.to_owned())],
+            };
+            conflict::page(&app, &visit, &edit, &fields, place, error)
+        }
+        Err(error) if reply::status(&error).is_client_error() => {
+            visit.again(&page_with(&app, &visit, "profile", &fields, Some(&error))?, &error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// `GET /authorize`, where the wandb client sends people for a key.

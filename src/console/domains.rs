@@ -66,7 +66,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                 .frame("Domains", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("Domains", ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             rows: rows.collect(),
             field: Field::text("domain", "Domain")
                 .help("Such as example.com. One organization of this instance can claim it.")

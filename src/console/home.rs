@@ -1,7 +1,7 @@
 //! Home, the search and the settings page. Home shows an admin what needs attention, and everyone their own work.
 
 use super::account::key_rows;
-use super::page::draw::{Activity, Day};
+use super::page::draw::{Activity, Day, Series};
 use super::page::frame::Section;
 use super::page::home::{Attention, Figure, Home, Search, SettingRow, Settings};
 use super::page::list::{Column, thousands};
@@ -11,16 +11,16 @@ use super::{people, projects, teams, words};
 use crate::clock::DAY;
 use crate::config::settings::Setting;
 use crate::error::Result;
-use crate::model::audit::{Event, Outcome};
+use crate::model::audit::DayCounts;
 use crate::ops::audit;
 use crate::ops::{self, Asking};
 use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Days of the activity chart.
-const DAYS: i64 = 14;
-/// Events looked at for the chart and the latest lines.
-const EVENTS: usize = 1_000;
+const DAYS: u64 = 14;
+/// The latest lines.
+const EVENTS: usize = 8;
 /// Results of a kind that the search shows.
 const FOUND: usize = 12;
 
@@ -34,13 +34,13 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         let mut figure = |number: usize, one: &'static str, many: &'static str, href: &'static str| {
             figures.push(Figure { number: thousands(number), word: if number == 1 { one } else { many }, href });
         };
-        let (mut events, mut attention) = (vec![], vec![]);
+        let (mut events, mut attention, mut activity) = (vec![], vec![], Activity::default());
         if visit.is_admin {
             figure(ops::users::count(cx, "", usize::MAX)?, "person", "people", "/console/users");
             figure(ops::teams::count(cx, "", usize::MAX)?, "team", "teams", "/console/teams");
-            let since = Some(visit.now - DAYS * DAY);
-            events = audit::search(cx, &audit::Search { since, limit: EVENTS, ..audit::Search::default() })?.items;
-            attention = needs_attention(cx, &visit, &events)?;
+            events = audit::search(cx, &audit::Search { limit: EVENTS, ..audit::Search::default() })?.items;
+            attention = needs_attention(cx, &visit)?;
+            activity = changes_and_denials(&audit::days(cx, DAYS)?);
         } else {
             figure(visit.teams.len(), "team of mine", "teams of mine", "/console/teams");
         }
@@ -53,8 +53,8 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             hello: hello.to_owned(),
             figures,
             attention,
-            activity: activity(&events, visit.now),
-            events: events.iter().take(8).map(|e| words::event(e, visit.now, false)).collect(),
+            activity,
+            events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             projects: newest.into_iter().take(6).map(|(team, p)| projects::row(team, p, visit.now)).collect(),
             keys: key_rows(cx, &keys, visit.now)?,
             install: "pip install wandb".to_owned(),
@@ -64,7 +64,7 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     visit.html(&page)
 }
 
-fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<Attention>> {
+fn needs_attention(cx: &Asking, visit: &Visit) -> Result<Vec<Attention>> {
     let mut out = vec![];
     let mut say = |tone, icon, title: &str, text: String, label: &str, href: &str| {
         let action = Link { label: label.to_owned(), href: href.to_owned() };
@@ -106,10 +106,9 @@ fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<A
         };
         say("warn", "key", "Break-glass is a password alone", text, label, &href);
     }
-    let recent = |e: &&Event| e.at >= visit.now - DAY;
-    let failed = events.iter().filter(recent).filter(|e| e.outcome == Outcome::Failed).map(|e| e.count).sum::<u32>();
+    let failed: u64 = audit::days(cx, 2)?.iter().map(|day| day.failed).sum();
     if failed >= 10 {
-        let text = format!("{failed} sign-ins failed within a day. Somebody may be guessing passwords.");
+        let text = format!("{failed} sign-ins failed since yesterday. Somebody may be guessing passwords.");
         say("warn", "lock", "Many failed sign-ins", text, "Look at them", "/console/audit?kind=failed");
     }
     let keys = ops::credentials::list(cx, visit.me.id)?;
@@ -128,22 +127,15 @@ fn needs_attention(cx: &Asking, visit: &Visit, events: &[Event]) -> Result<Vec<A
     Ok(out)
 }
 
-fn activity(events: &[Event], now: i64) -> Activity {
-    let today = now.div_euclid(DAY);
-    let days = (0..DAYS)
-        .rev()
-        .map(|back| {
-            let day = today - back;
-            let of_day = events.iter().filter(|e| e.at.div_euclid(DAY) == day);
-            let (mut done, mut denied) = (0, 0);
-            for event in of_day {
-                let into = if event.outcome == Outcome::Done { &mut done } else { &mut denied };
-                *into += event.count as usize;
-            }
-            Day { label: words::short_date(day * DAY), done, denied }
-        })
-        .collect();
-    Activity { days }
+fn changes_and_denials(days: &[DayCounts]) -> Activity {
+    let series = vec![Series { label: "Changes", class: "" }, Series { label: "Denials", class: "no" }];
+    chart(series, days, |day| vec![day.sign_ins + day.changes, day.denied + day.failed])
+}
+
+/// The counted days as a drawing.
+pub fn chart(series: Vec<Series>, days: &[DayCounts], counts: impl Fn(&DayCounts) -> Vec<u64>) -> Activity {
+    let day = |of: &DayCounts| Day { label: words::short_date(of.day.cast_signed() * DAY), counts: counts(of) };
+    Activity { series, days: days.iter().map(day).collect() }
 }
 
 /// `GET /console/search?q=`: people (for those who may list them), teams and projects the asker can see.
@@ -213,5 +205,5 @@ pub async fn settings(app: Instance, request: HttpRequest) -> Result<HttpRespons
         .collect();
     let rows = list.cut(rows);
     let frame = visit.frame("Settings", Section::Settings).crumb("Settings", "");
-    visit.html(&Settings { frame, tabs: super::roles::tabs(&visit, "/console/settings"), list, rows })
+    visit.html(&Settings { frame, area: super::area::of(&visit, "/console/settings"), list, rows })
 }

@@ -19,7 +19,8 @@ use crate::policy::Resource;
 use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-const HOME: &str = "/console/invitations";
+/// Where they are listed.
+pub const HOME: &str = "/console/invitations";
 /// The longest pasted list, in bytes.
 const TEXT_MAX: usize = 200_000;
 
@@ -90,6 +91,7 @@ fn page(
                 .frame("Invitations", Section::People)
                 .crumb("People", "/console/users")
                 .crumb("Invitations", ""),
+            area: super::area::of(visit, HOME),
             rows: rows.into_iter().map(|described| row(visit, described)).collect(),
             sent: just,
             fields: vec![

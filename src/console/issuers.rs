@@ -49,7 +49,7 @@ fn list_page(app: &Instance, visit: &Visit, sent: Sent) -> Result<Issuers> {
                 .frame("JWT issuers", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("JWT issuers", ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             rows: all.iter().map(row).collect(),
             audience: ops::settings::org(cx)?.name,
             endpoint: format!("{}{}", app.base_url, reply::TOKEN_PATH),
@@ -179,7 +179,7 @@ fn page(app: &Instance, visit: &Visit, id: IssuerId, sent: Sent, shown: Shown) -
                 .crumb("Settings", "/console/settings")
                 .crumb("JWT issuers", HOME)
                 .crumb(issuer.url.clone(), ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             id: id.0,
             keys: keys_mark(&issuer, visit.now),
             stale: stale.unwrap_or_default(),

@@ -160,7 +160,7 @@ fn page(app: &Instance, visit: &Visit, query: &Fields, error: Option<&Error>) ->
                 .frame("API keys", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("API keys", ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             closed: Switch {
                 name: "closed",
                 label: "Nobody gets a new API key",

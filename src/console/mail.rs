@@ -48,7 +48,7 @@ pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let rows = list.cut(rows.collect());
     visit.html(&Outbox {
         frame: visit.frame("Outgoing mail", Section::Settings).crumb("Settings", "/console/settings").crumb("Mail", ""),
-        tabs: super::sign_in_settings::tabs(&visit, HOME),
+        area: super::area::of(&visit, HOME),
         list,
         rows,
         has_mail: app.has_mail(),

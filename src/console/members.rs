@@ -1,16 +1,18 @@
 //! What is done to a team: members added, changed and removed, invitations withdrawn, settings saved.
 
+use super::conflict::{self, Edit, Place};
 use super::page::frame::Section;
 use super::page::parts::Undo;
 use super::review::{self, Question};
 use super::teams::page;
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::InviteId;
 use crate::model::role::TeamRole;
 use crate::ops;
+use crate::ops::edits::Thing;
 use crate::ops::teams::{Invited, Member, TeamChange};
 use crate::ops::what_if::Scope;
 use crate::policy::Held;
@@ -265,8 +267,24 @@ pub async fn save(
         storage: fields.optional("storage"),
     };
     let of = team.clone();
-    match app.act(&visit.caller, move |cx| ops::teams::update(cx, &of, &change)).await {
-        Ok(changed) => visit.done(&format!("/{}/settings", changed.name), "Saved."),
+    let edit = Edit::of(Thing::Team(team.clone()), &fields);
+    match app.act(&visit.caller, edit.guarding(move |cx| ops::teams::update(cx, &of, &change))).await {
+        Ok(changed) => {
+            let home = format!("/{}/settings", changed.name);
+            let undo = edit.undo(&home, &[("whole", "yes")]);
+            visit.done_or_undo(&home, format!("The settings of {} are saved.", changed.name), undo)
+        }
+        Err(error) if error.code() == Code::StaleVersion => {
+            let home = format!("/{team}/settings");
+            let place = Place {
+                what: format!("The settings of {team}"),
+                action: home.clone(),
+                back: home.clone(),
+                section: Section::Teams,
+                crumbs: vec![(team.clone(), format!("/{team}")), ("Settings".to_owned(), home)],
+            };
+            conflict::page(&app, &visit, &edit, &fields, place, error)
+        }
         Err(error) => again(&app, &visit, &team, "settings", &fields, error),
     }
 }

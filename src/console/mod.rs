@@ -3,9 +3,12 @@
 //! here, and nothing is shown that an op did not return. Next: `page` for what pages show, then a handler file per area.
 
 mod account;
+mod area;
 mod arrive;
 mod audit;
 mod company;
+mod conflict;
+mod dashboard;
 mod domains;
 mod entry;
 mod factors;
@@ -70,7 +73,8 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/setup").get(entry::setup).post(entry::setup_post))
         .service(page("/setup/done").get(entry::setup_done))
         .service(page("/authorize").get(account::keys).post(account::create_key))
-        .service(page("/org/dashboard").get(people::list))
+        .service(page("/org/dashboard").get(dashboard::show))
+        .service(page("/org/dashboard/users").get(people::list))
         .service(page("/org/dashboard/service-accounts").get(services::show).post(services::create))
         .service(page("/console/keys").get(keys::show))
         .service(page("/console/keys/{what}").post(keys::change))
@@ -103,7 +107,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/roles/permissions").get(roles::permissions))
         .service(page("/console/roles/{role}").get(roles::show).post(roles::save))
         .service(page("/console/roles/{role}/delete").post(roles::delete))
-        .service(page("/console/account").get(account::profile))
+        .service(page("/console/account").get(account::profile).post(account::save))
         .service(page("/console/account/password").get(account::password).post(account::change_password))
         .service(page("/console/account/factors").get(factors::show))
         .service(page("/console/account/factors/passkey").post(factors::add_passkey))

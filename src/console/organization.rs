@@ -1,19 +1,27 @@
 //! The organization: its name, who gets the bills, how many hold which seat, and what it enforces on every team.
 
+use super::conflict::{self, Edit, Place};
 use super::page::frame::Section;
 use super::page::list::thousands;
 use super::page::organization::{Organization, SeatBar, SeatPart};
 use super::page::parts::{Field, Switch};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::role::Action;
 use crate::ops;
+use crate::ops::edits::Thing;
 use crate::ops::settings::OrgChange;
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-const HOME: &str = "/console/organization";
+/// Where it is.
+pub const HOME: &str = "/console/organization";
+/// Where its form is sent.
+const SAVE: &str = "/console/settings/organization";
+
+/// The fields of its form.
+const FIELDS: [&str; 4] = ["org", "billing", "private", "admins"];
 
 fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Result<Organization> {
     app.ask(&visit.caller, |cx| {
@@ -37,11 +45,8 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                 .frame("Organization", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("Organization", ""),
-            tabs: super::roles::tabs(visit, HOME),
-            seats: vec![
-                bar("models", "Models seats", counts.models),
-                bar("weave", "Weave access", counts.weave),
-            ],
+            area: super::area::of(visit, HOME),
+            seats: bars(&counts),
             people: near.into_iter().filter(|u| !u.is_service()).map(|u| u.username).collect(),
             payer,
             fields: vec![Field { max: 128, ..Field::text("org", "Name").value(&kept("org", &org.name)) }, billing],
@@ -61,11 +66,17 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                     held: String::new(),
                 },
             ],
+            seen: conflict::seen(cx, &Thing::Org, &FIELDS, sent.map(|(form, _)| form))?,
             can_change: cx.can(Action::OrganizationUpdate, Resource::Org(visit.org))?,
             why: super::why::link(&visit.me.username, "organization:update", ""),
             problem: if about_payer { String::new() } else { error },
         })
     })
+}
+
+/// The seats of both products.
+pub fn bars(counts: &ops::settings::SeatCounts) -> Vec<SeatBar> {
+    vec![bar("models", "Models seats", counts.models), bar("weave", "Weave access", counts.weave)]
 }
 
 fn bar(id: &'static str, title: &'static str, counts: [usize; 3]) -> SeatBar {
@@ -105,8 +116,22 @@ pub async fn save(app: Instance, request: HttpRequest, body: web::Bytes) -> Resu
         admins_invite: whole.then(|| fields.get("admins") == "on"),
         billing_admin: whole.then(|| fields.text("billing").to_owned()),
     };
-    match app.act(&visit.caller, move |cx| ops::settings::update_org(cx, &change)).await {
-        Ok(org) => visit.done(HOME, format!("{} is saved.", org.name)),
+    let edit = Edit::of(Thing::Org, &fields);
+    match app.act(&visit.caller, edit.guarding(move |cx| ops::settings::update_org(cx, &change))).await {
+        Ok(org) => {
+            let said = format!("{} is saved.", org.name);
+            visit.done_or_undo(HOME, said, edit.undo(SAVE, &[("whole", "yes")]))
+        }
+        Err(error) if error.code() == Code::StaleVersion => {
+            let place = Place {
+                what: format!("The organization {}", visit.org_name),
+                action: SAVE.to_owned(),
+                back: HOME.to_owned(),
+                section: Section::Settings,
+                crumbs: vec![("Organization".to_owned(), HOME.to_owned())],
+            };
+            conflict::page(&app, &visit, &edit, &fields, place, error)
+        }
         Err(error) if error.kind() == Kind::Denied || !reply::status(&error).is_client_error() => Err(error),
         Err(error) => visit.again(&page(&app, &visit, Some((&fields, &error)))?, &error),
     }

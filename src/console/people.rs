@@ -16,6 +16,8 @@ use crate::policy::Resource;
 use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+/// Where they are listed.
+pub const HOME: &str = "/console/users";
 /// Up to this many people, the filter looks anywhere in names and addresses and every column sorts; above, names are
 /// walked in order and found by their beginning, so that a page costs the same in a large organization.
 const SMALL: usize = 5_000;
@@ -113,7 +115,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     ];
     list.add_chips("show", &show, &chips);
     let frame = visit.frame("People", Section::People).crumb("People", "");
-    visit.html(&People { frame, list, rows, can_create, can_bulk: can_create })
+    visit.html(&People { frame, area: super::area::of(&visit, HOME), list, rows, can_create, can_bulk: can_create })
 }
 
 /// A page of a large organization, by name.

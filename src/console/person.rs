@@ -1,6 +1,7 @@
 //! One person or service account: what they reach and through what, their keys and sessions, and what an admin can do.
 
 use super::account::{self, key_rows, session_rows};
+use super::conflict::{self, Edit, Place};
 use super::page::frame::Section;
 use super::page::parts::{Field, Link, Mark, Tab, Undo, org_roles, seats as seat_choices};
 use super::page::people::{Person, ReachRow};
@@ -13,6 +14,7 @@ use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::user::{Status, User};
 use crate::ops;
 use crate::ops::audit::Search;
+use crate::ops::edits::Thing;
 use crate::ops::reach::Reached;
 use crate::ops::users::UserChange;
 use crate::ops::what_if::Scope;
@@ -130,6 +132,15 @@ fn page(
                 Some(_) => Field::text("name", "Name").help("What it is for.").value(&user.name),
                 None => Field::text("name", "Name").value(&user.name).optional(),
             },
+            seen: {
+                let thing = Thing::User(name.clone());
+                let of = |names: &[&str]| {
+                    // A page that is shown again holds what one of its forms sent; the others start anew.
+                    let mine = names.iter().any(|field| !sent.get(field).is_empty());
+                    conflict::seen(cx, &thing, names, Some(sent).filter(|_| mine))
+                };
+                [of(&["role"])?, of(&["models", "weave"])?, of(&["name"])?]
+            },
             key_form: (tab == "credentials" && issues)
                 .then(|| super::keys::form(&format!("{}/key", path(name)), user.is_org_service(), sent)),
             new_key: None,
@@ -221,14 +232,19 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             let role = OrgRole::parse(fields.get("role"))?;
             let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
             let was = user.org_role(visit.org);
+            let edit = Edit::of(Thing::User(who.clone()), fields);
             if !review::is_sure(fields) {
                 let title = format!("Make {name} {} of the organization?", with_article(role.as_str()));
                 let text = "The role counts in the whole organization, at the next request.".to_owned();
                 let question = Question { title, text, ..question(&user, "role", "Change the role", fields) };
                 let change = move |cx: &mut ops::Acting| ops::users::set_org_role(cx, &who, role).map(drop);
-                return review::ask(app, visit, question, fields, change).await;
+                let shown = review::ask(app, visit, question, fields, edit.guarding(change)).await;
+                return shown.or_else(|error| conflict::page(app, visit, &edit, fields, place(name, what), error));
             }
-            app.act(&visit.caller, move |cx| ops::users::set_org_role(cx, &who, role)).await?;
+            let change = move |cx: &mut ops::Acting| ops::users::set_org_role(cx, &who, role);
+            if let Err(error) = app.act(&visit.caller, edit.guarding(change)).await {
+                return conflict::page(app, visit, &edit, fields, place(name, what), error);
+            }
             let said = format!("{name} is {} of the organization now.", with_article(role.as_str()));
             match was.filter(|was| *was != role) {
                 None => visit.done(&home, said),
@@ -244,6 +260,7 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
         "seats" => {
             let (models, weave) = (Seat::parse(fields.get("models"))?, Seat::parse(fields.get("weave"))?);
             let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
+            let edit = Edit::of(Thing::User(who.clone()), fields);
             if !review::is_sure(fields) {
                 let title = format!("Give {name} these seats?");
                 let words = (Mark::seat(models.as_str()).label, Mark::seat(weave.as_str()).label);
@@ -251,9 +268,13 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
                 let question = Question { title, text, ..question(&user, "seats", "Change the seats", fields) };
                 let change =
                     move |cx: &mut ops::Acting| ops::users::set_seats(cx, &who, Some(models), Some(weave)).map(drop);
-                return review::ask(app, visit, question, fields, change).await;
+                let shown = review::ask(app, visit, question, fields, edit.guarding(change)).await;
+                return shown.or_else(|error| conflict::page(app, visit, &edit, fields, place(name, what), error));
             }
-            app.act(&visit.caller, move |cx| ops::users::set_seats(cx, &who, Some(models), Some(weave))).await?;
+            let change = move |cx: &mut ops::Acting| ops::users::set_seats(cx, &who, Some(models), Some(weave));
+            if let Err(error) = app.act(&visit.caller, edit.guarding(change)).await {
+                return conflict::page(app, visit, &edit, fields, place(name, what), error);
+            }
             let said = format!("The seats of {name} are saved.");
             match user.membership(visit.org).filter(|m| (m.models, m.weave) != (models, weave)) {
                 None => visit.done(&home, said),
@@ -286,9 +307,12 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             visit.html(&shown)
         }
         "rename" => {
+            let edit = Edit::of(Thing::User(who.clone()), fields);
             let change = UserChange { name: Some(fields.text("name").to_owned()), ..UserChange::default() };
-            app.act(&visit.caller, move |cx| ops::users::update(cx, &who, &change)).await?;
-            visit.done(&home, "The name is saved.")
+            match app.act(&visit.caller, edit.guarding(move |cx| ops::users::update(cx, &who, &change))).await {
+                Ok(_) => visit.done_or_undo(&home, "The name is saved.", edit.undo(&format!("{home}/rename"), &[])),
+                Err(error) => conflict::page(app, visit, &edit, fields, place(name, what), error),
+            }
         }
         "deactivate" | "reactivate" => {
             let active = what == "reactivate";
@@ -340,6 +364,18 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
             visit.done(&credentials, "The session is ended.")
         }
         _ => Err(reply::no_such_page()),
+    }
+}
+
+/// Where a form of a person stands.
+fn place(name: &str, what: &str) -> Place {
+    let home = path(name);
+    Place {
+        what: format!("The account of {name}"),
+        action: format!("{home}/{what}"),
+        back: home.clone(),
+        section: Section::People,
+        crumbs: vec![("People".to_owned(), "/console/users".to_owned()), (name.to_owned(), home)],
     }
 }
 

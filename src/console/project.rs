@@ -1,6 +1,7 @@
 //! One project: what it is and, on its access tab, who reaches it and how that can be changed. The access tab's parts are
 //! put together in `project_access.rs`; what is done to a project is in `project_change.rs`.
 
+use super::conflict;
 use super::page::frame::{Frame, Section};
 use super::page::list::Column;
 use super::page::parts::{Field, Mark, Tab};
@@ -13,6 +14,7 @@ use crate::model::Entity;
 use crate::model::project::{self, Visibility};
 use crate::model::role::Action;
 use crate::ops::audit::Search;
+use crate::ops::edits::Thing;
 use crate::ops::reach::Reacher;
 use crate::ops::{self, Asking};
 use crate::policy::Resource;
@@ -115,6 +117,18 @@ pub fn page(
             list,
             visibilities: if can_change && tab == "access" { choices(cx, &found, &chosen)? } else { vec![] },
             typed: !typed.is_empty(),
+            seen: {
+                let names: &[&str] = if tab == "settings" { &["about"] } else { &["visibility"] };
+                let thing = Thing::Project(team.clone(), found.name.clone());
+                conflict::seen(cx, &thing, names, sent.map_or(Some(query), |(form, _)| Some(form)))?
+            },
+            describe: match tab {
+                "settings" if cx.can(Action::ProjectUpdate, on)? => {
+                    let typed = sent.map(|(form, _)| form.get("about")).filter(|about| !about.is_empty());
+                    Some(Field::text("about", "Description").value(typed.unwrap_or(&found.description)).optional())
+                }
+                _ => None,
+            },
             can_manage: if tab == "settings" { can_delete } else { can_change },
             manage_why: why(&visit.me.username, "project:update_visibility"),
             can_invite: can_invite && found.visibility == Visibility::Restricted,
@@ -141,7 +155,7 @@ pub fn tabs(cx: &Asking, found: &project::Project, base: &str, tab: &str, reach:
         tabs.push(made("Runs", "runs", None));
     }
     tabs.push(made("Access", "access", reach));
-    if cx.can(Action::ProjectDelete, on)? {
+    if cx.can(Action::ProjectDelete, on)? || cx.can(Action::ProjectUpdate, on)? {
         tabs.push(made("Settings", "settings", None));
     }
     Ok(tabs)

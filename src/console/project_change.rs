@@ -1,6 +1,7 @@
 //! What is done to a project and to those who reach it: visibility, project roles, invitations, owner, deletion. What gives
 //! or takes access is reviewed first.
 
+use super::conflict::{self, Edit, Place};
 use super::page::frame::Section;
 use super::page::parts::Undo;
 use super::project::{page, path};
@@ -11,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::reply;
 use crate::model::project::{Project, Visibility};
 use crate::ops;
+use crate::ops::edits::Thing;
 use crate::ops::what_if::Scope;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -27,7 +29,7 @@ pub async fn change(
     match apply(&app, &visit, (&team, &project), &what, &fields).await {
         Ok(response) => Ok(response),
         Err(error) => {
-            let tab = if what == "delete" { "settings" } else { "access" };
+            let tab = if matches!(what.as_str(), "delete" | "describe") { "settings" } else { "access" };
             again(&app, &visit, (&team, &project), tab, &fields, error)
         }
     }
@@ -156,6 +158,18 @@ fn question(found: &Project, names: (&str, &str)) -> Question {
     }
 }
 
+/// Where a form of a project stands: what it is about, where it is sent, on which tab.
+fn place(names: (&str, &str), what: &str, sent: &str, tab: &str) -> Place {
+    let base = path(names.0, names.1);
+    Place {
+        what: what.to_owned(),
+        action: format!("{base}/{sent}"),
+        back: format!("{base}/{tab}"),
+        section: Section::Projects,
+        crumbs: vec![(names.0.to_owned(), format!("/{}", names.0)), (names.1.to_owned(), base)],
+    }
+}
+
 /// The tab again with the error in place, or the error page where the project itself is out of reach.
 fn again(
     app: &Instance,
@@ -187,6 +201,8 @@ async fn apply(
             let found = app.ask(&visit.caller, |cx| ops::projects::get(cx, names.0, names.1))?;
             let was = found.visibility;
             let said = format!("{project} is {} now.", to.as_str());
+            let edit = Edit::of(Thing::Project(team.clone(), project.clone()), fields);
+            let place = place(names, &format!("The visibility of {project}"), "visibility", "access");
             if !review::is_sure(fields) {
                 let question = Question {
                     title: format!("Make {project} {}?", to.as_str()),
@@ -198,15 +214,37 @@ async fn apply(
                 };
                 let change =
                     move |cx: &mut ops::Acting| ops::projects::set_visibility(cx, &team, &project, to).map(drop);
-                return review::ask(app, visit, question, fields, change).await;
+                return match review::ask(app, visit, question, fields, edit.guarding(change)).await {
+                    Err(error) => conflict::page(app, visit, &edit, fields, place, error),
+                    shown => shown,
+                };
             }
-            app.act(&visit.caller, move |cx| ops::projects::set_visibility(cx, &team, &project, to)).await?;
+            let change = move |cx: &mut ops::Acting| ops::projects::set_visibility(cx, &team, &project, to);
+            if let Err(error) = app.act(&visit.caller, edit.guarding(change)).await {
+                return conflict::page(app, visit, &edit, fields, place, error);
+            }
             // A restricted project can only be opened step by step, so not every change can be taken back in one.
             if was == to || to == Visibility::Restricted && was != Visibility::Team {
                 return visit.done(&access, said);
             }
             let fields = review::undo(vec![("visibility", was.as_str().to_owned())]);
             visit.done_with_undo(&access, said, Undo { action: format!("{base}/visibility"), fields })
+        }
+        "describe" => {
+            let home = format!("{base}/settings");
+            let edit = Edit::of(Thing::Project(team.clone(), project.clone()), fields);
+            let about = fields.text("about").to_owned();
+            let change = move |cx: &mut ops::Acting| ops::projects::describe(cx, &team, &project, &about);
+            match app.act(&visit.caller, edit.guarding(change)).await {
+                Ok(project) => {
+                    let undo = edit.undo(&format!("{base}/describe"), &[]);
+                    visit.done_or_undo(&home, format!("The description of {} is saved.", project.name), undo)
+                }
+                Err(error) => {
+                    let place = place(names, &format!("The description of {}", names.1), "describe", "settings");
+                    conflict::page(app, visit, &edit, fields, place, error)
+                }
+            }
         }
         "members" => {
             let who = fields.text("who").to_owned();

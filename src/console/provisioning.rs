@@ -49,7 +49,7 @@ fn page(app: &Instance, visit: &Visit, sent: Sent, new_key: Option<(String, Stri
                 .frame("Provisioning", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("Provisioning", ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             endpoint: format!("{}/scim/v2", app.base_url),
             plain_endpoint: format!("{}/scim", app.base_url),
             new_key,

@@ -1,9 +1,10 @@
 //! Custom roles: the list, the form that makes or changes one, its deletion, and the catalogue of permissions. What a role
 //! may hold, and what becomes of its holders, is decided by `ops::roles`.
 
+use super::conflict::{self, Edit, Place};
 use super::page::frame::{Frame, Section};
 use super::page::list::Column;
-use super::page::parts::{Choice, Field, Mark, Tab, Undo, team_roles};
+use super::page::parts::{Choice, Field, Mark, Undo, team_roles};
 use super::page::roles::{Group, Level as LevelRows, PermissionRow, Permissions, RoleForm, RoleRow, Roles, Tick};
 use super::review::{self, Question};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
@@ -12,6 +13,7 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::RoleId;
 use crate::model::role::{Action, CustomRole, Level, OrgRole, TeamRole};
+use crate::ops::edits::Thing;
 use crate::ops::roles::{NewRole, RoleChange};
 use crate::ops::what_if::Scope;
 use crate::ops::{self, Asking};
@@ -19,7 +21,10 @@ use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::borrow::Cow;
 
-const HOME: &str = "/console/roles";
+/// Where they are listed.
+pub const HOME: &str = "/console/roles";
+/// Where the catalogue is.
+pub const PERMISSIONS: &str = "/console/roles/permissions";
 
 /// The roles one can give in a team or a project: the predefined ones, then the organization's own as far as the asker may
 /// read them. `chosen` is always among them.
@@ -37,27 +42,6 @@ pub fn choices(cx: &Asking, visit: &Visit, chosen: &str) -> Result<Vec<Choice>> 
         out.push(Choice { value: chosen.to_owned(), label: chosen.to_owned(), chosen: true, ..Choice::default() });
     }
     Ok(out)
-}
-
-/// The tabs of everything about the organization that one sets.
-pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
-    let all = [
-        ("Settings", "/console/settings", true),
-        ("Sign-in", super::sign_in_settings::HOME, true),
-        ("Organization", "/console/organization", true),
-        ("Domains", super::domains::HOME, true),
-        ("Mail", super::mail::HOME, true),
-        ("JWT issuers", super::issuers::HOME, true),
-        ("Provisioning", super::provisioning::HOME, true),
-        ("Service accounts", super::services::HOME, true),
-        ("API keys", super::keys::HOME, true),
-        ("Custom roles", HOME, false),
-        ("Permissions", "/console/roles/permissions", false),
-    ];
-    all.into_iter()
-        .filter(|(_, _, admins)| visit.is_admin || !admins)
-        .map(|(label, href, _)| Tab { label, href: href.to_owned(), current: href == current, count: None })
-        .collect()
 }
 
 fn section(visit: &Visit) -> Section {
@@ -88,7 +72,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     })?;
     let why = super::why::link(&visit.me.username, "role:create", "");
     let frame = visit.frame("Custom roles", section(&visit)).crumb("Custom roles", "");
-    visit.html(&Roles { frame, tabs: tabs(&visit, HOME), list, rows, can_create, why })
+    visit.html(&Roles { frame, area: super::area::of(&visit, HOME), list, rows, can_create, why })
 }
 
 fn row(cx: &Asking, visit: &Visit, role: CustomRole) -> Result<RoleRow> {
@@ -133,7 +117,7 @@ pub async fn permissions(app: Instance, request: HttpRequest) -> Result<HttpResp
         .filter(|level| !level.rows.is_empty())
         .collect();
     let frame = visit.frame("Permissions", section(&visit)).crumb("Custom roles", HOME).crumb("Permissions", "");
-    visit.html(&Permissions { frame, tabs: tabs(&visit, "/console/roles/permissions"), list, levels })
+    visit.html(&Permissions { frame, area: super::area::of(&visit, PERMISSIONS), list, levels })
 }
 
 fn level_rows(level: Level, title: &'static str, text: &'static str, all: &[Action]) -> LevelRows {
@@ -166,6 +150,9 @@ fn level_rows(level: Level, title: &'static str, text: &'static str, all: &[Acti
     };
     LevelRows { title, text, columns, rows: rows.collect() }
 }
+
+/// The fields of the form.
+const FIELDS: [&str; 4] = ["name", "about", "inherits", "permission"];
 
 /// What a form sent about a role, and what is wrong with it.
 type Sent<'a> = Option<(&'a Fields, Option<&'a Error>)>;
@@ -200,6 +187,10 @@ fn form(app: &Instance, visit: &Visit, id: Option<RoleId>, sent: Sent) -> Result
         Ok(RoleForm {
             frame: frame(visit, &title),
             id: role.as_ref().map(|role| role.id.0),
+            seen: match id {
+                Some(id) => conflict::seen(cx, &Thing::Role(id), &FIELDS, typed)?,
+                None => vec![],
+            },
             action: role.as_ref().map_or_else(|| format!("{HOME}/new"), |role| address(role.id)),
             fields: vec![
                 Field::text("name", "Name")
@@ -347,11 +338,19 @@ async fn try_save(app: &Instance, visit: &Visit, id: RoleId, fields: &Fields) ->
         permissions: Some(fields.all("permission")),
         ..RoleChange::default()
     };
-    if review::is_sure(fields) {
-        let role = app.act(&visit.caller, move |cx| ops::roles::update(cx, id, &change)).await?;
-        return visit.done(&address(id), format!("{} is saved and in force.", role.name));
-    }
+    let edit = Edit::of(Thing::Role(id), fields);
     let name = app.ask(&visit.caller, |cx| ops::roles::get(cx, id))?.name;
+    if review::is_sure(fields) {
+        let saved = app.act(&visit.caller, edit.guarding(move |cx| ops::roles::update(cx, id, &change))).await;
+        return match saved {
+            Ok(role) => {
+                let said = format!("{} is saved and in force.", role.name);
+                visit.done_or_undo(&address(id), said, edit.undo(&address(id), &[]))
+            }
+            Err(error) => conflict::page(app, visit, &edit, fields, place(id, name, visit), error),
+        };
+    }
+    let (of, called) = (edit.clone(), name.clone());
     let question = Question {
         scope: Scope::Role(id),
         title: format!("Change the role {name}?"),
@@ -363,7 +362,22 @@ async fn try_save(app: &Instance, visit: &Visit, id: RoleId, fields: &Fields) ->
         section: section(visit),
         crumbs: vec![("Custom roles".to_owned(), HOME.to_owned()), (name, address(id))],
     };
-    review::ask(app, visit, question, fields, move |cx| ops::roles::update(cx, id, &change).map(drop)).await
+    let change = of.guarding(move |cx| ops::roles::update(cx, id, &change).map(drop));
+    match review::ask(app, visit, question, fields, change).await {
+        Err(error) => conflict::page(app, visit, &edit, fields, place(id, called, visit), error),
+        shown => shown,
+    }
+}
+
+/// Where the form of a role stands.
+fn place(id: RoleId, name: String, visit: &Visit) -> Place {
+    Place {
+        what: format!("The role {name}"),
+        action: address(id),
+        back: address(id),
+        section: section(visit),
+        crumbs: vec![("Custom roles".to_owned(), HOME.to_owned()), (name, address(id))],
+    }
 }
 
 /// `POST /console/roles/{role}/delete`: first the review, then the deletion.

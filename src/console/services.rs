@@ -181,7 +181,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                 .frame("Service accounts", Section::Settings)
                 .crumb("Settings", "/console/settings")
                 .crumb("Service accounts", ""),
-            tabs: super::roles::tabs(visit, HOME),
+            area: super::area::of(visit, HOME),
             services,
             form,
             why: super::why::link(&visit.me.username, "organization:create_service_account", ""),

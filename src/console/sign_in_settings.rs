@@ -3,7 +3,7 @@
 
 use super::page::frame::Section;
 use super::page::list::thousands;
-use super::page::parts::{Choice, Link, Mark, Stamp, Tab};
+use super::page::parts::{Choice, Link, Mark, Stamp};
 use super::page::sign_in_settings::{Control, Copied, Hint, Input, Method, SignInSettings, SyncLines};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
 use super::words;
@@ -20,10 +20,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub const HOME: &str = "/console/settings/sign-in";
 
 /// One form: its address, its words, and its settings with their labels.
-struct Form {
+pub(super) struct Form {
     name: &'static str,
-    address: &'static str,
-    title: &'static str,
+    pub(super) address: &'static str,
+    pub(super) title: &'static str,
     intro: &'static str,
     settings: &'static [(&'static str, &'static str)],
     bench: Option<(&'static str, &'static str)>,
@@ -45,7 +45,7 @@ const GENERAL: Form = Form {
     bench: None,
 };
 
-const OIDC: Form = Form {
+pub(super) const OIDC: Form = Form {
     name: "oidc",
     address: "/console/settings/oidc",
     title: "OpenID Connect",
@@ -70,7 +70,7 @@ const OIDC: Form = Form {
     )),
 };
 
-const LDAP: Form = Form {
+pub(super) const LDAP: Form = Form {
     name: "ldap",
     address: "/console/settings/ldap",
     title: "LDAP",
@@ -94,7 +94,7 @@ const LDAP: Form = Form {
     bench: Some(("User name or address", "Somebody of the directory. No password is needed, and nothing is written.")),
 };
 
-const MAIL: Form = Form {
+pub(super) const MAIL: Form = Form {
     name: "mail",
     address: "/console/settings/mail",
     title: "Mail server",
@@ -111,7 +111,7 @@ const MAIL: Form = Form {
     bench: None,
 };
 
-const SIGN_UP: Form = Form {
+pub(super) const SIGN_UP: Form = Form {
     name: "sign-up",
     address: "/console/settings/sign-up",
     title: "Signing up",
@@ -213,7 +213,7 @@ fn page(
     };
     Ok(SignInSettings {
         frame: visit.frame(form.title, Section::Settings).crumb("Settings", "/console/settings").crumb(form.title, ""),
-        tabs: tabs(visit, form.address),
+        area: super::area::of(visit, form.address),
         title: form.title,
         intro: form.intro,
         action: form.address,
@@ -256,26 +256,6 @@ fn sync_lines(report: &SyncReport, now: i64) -> SyncLines {
         }
     }
     SyncLines { at: words::stamp(report.ended_at, now), lines, trouble: report.trouble.clone().unwrap_or_default() }
-}
-
-/// The tabs of the settings, with those of signing in between them.
-pub fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
-    let is_mail = [super::mail::HOME, MAIL.address, SIGN_UP.address].contains(&current);
-    let base = if is_mail { super::mail::HOME } else { HOME };
-    let mut tabs = super::roles::tabs(visit, base);
-    if current != HOME {
-        let forms = if is_mail { [&MAIL, &SIGN_UP] } else { [&OIDC, &LDAP] };
-        let more = forms.map(|form| Tab {
-            label: form.title,
-            href: form.address.to_owned(),
-            current: form.address == current,
-            count: None,
-        });
-        tabs.iter_mut().for_each(|tab| tab.current = tab.href == current);
-        let at = tabs.iter().position(|t| t.href == base).map_or(tabs.len(), |at| at + 1);
-        tabs.splice(at..at, more);
-    }
-    tabs
 }
 
 fn input(resolved: &Resolved, label: &'static str, sent: Option<&Fields>) -> Input {

@@ -1,24 +1,26 @@
 //! Teams: the list, the form that creates one, and a team's tabs as they are shown. What is done to a team and its members
 //! is in `members.rs`.
 
-use super::page::draw::Activity;
 use super::page::frame::Section;
 use super::page::list::{Column, List};
-use super::page::parts::{Choice, Field, Mark, Switch, Tab, storage_types};
+use super::page::parts::{Area, Choice, Field, Mark, Switch, Tab, storage_types};
 use super::page::teams::{InviteRow, MemberRow, NewTeam, Team, TeamRow, Teams};
 use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
-use super::{projects, roles, services, words};
+use super::{conflict, projects, roles, services, words};
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
 use crate::model::role::{Action, TeamRole};
 use crate::model::{Entity, team};
 use crate::ops::audit::Search;
+use crate::ops::edits::Thing;
 use crate::ops::teams::Member;
 use crate::ops::{self, Asking};
 use crate::policy::{Held, Resource};
 use crate::store::{MAX_PAGE, Range};
 use actix_web::{HttpRequest, HttpResponse, web};
 
+/// Where they are listed.
+pub const HOME: &str = "/console/teams";
 /// Teams gathered for the list at most.
 const MOST: usize = 5_000;
 
@@ -81,7 +83,8 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         Ok((rows, cx.can(Action::TeamCreate, Resource::Org(visit.org))?, open))
     })?;
     let frame = visit.frame("Teams", Section::Teams).crumb("Teams", "");
-    visit.html(&Teams { frame, list, rows, can_create, open })
+    let area = if visit.is_admin { super::area::of(&visit, HOME) } else { Area::default() };
+    visit.html(&Teams { frame, area, list, rows, can_create, open })
 }
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&Error>) -> NewTeam {
@@ -126,6 +129,9 @@ pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Re
         Err(error) => Err(error),
     }
 }
+
+/// The fields of the form of the settings.
+const SETTINGS: [&str; 7] = ["name", "about", "default-role", "storage", "private", "invite", "recommended"];
 
 /// What a team's page shows, one tab of it. `sent` is the form that failed, with its error.
 pub fn page(
@@ -243,7 +249,6 @@ pub fn page(
                 .then(|| services::team_form(&team.name, sent.map(|(form, _)| form))),
             invites: if tab == "members" { invites } else { vec![] },
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
-            activity: Activity::default(),
             can_manage: match tab {
                 "settings" => cx.can(Action::TeamUpdate, on)?,
                 _ => can_manage,
@@ -264,6 +269,13 @@ pub fn page(
             storage_types: storage_types(
                 sent.map(|(form, _)| form.get("storage")).filter(|s| !s.is_empty()).unwrap_or(team.storage.as_str()),
             ),
+            seen: match tab {
+                "settings" => {
+                    let thing = Thing::Team(team.name.clone());
+                    conflict::seen(cx, &thing, &SETTINGS, sent.map(|(form, _)| form))?
+                }
+                _ => vec![],
+            },
             switches: if tab == "settings" { switches(cx, &team, sent.map(|(form, _)| form))? } else { vec![] },
             suggestions,
             problem: sent.filter(|_| !matches!(tab, "settings")).map(|(_, e)| e.sentence()).unwrap_or_default(),
@@ -358,7 +370,7 @@ fn switches(cx: &Asking, team: &team::Team, sent: Option<&Fields>) -> Result<Vec
         Switch {
             name: "recommended",
             label: "Recommend this team to newcomers with a matching e-mail domain",
-            help: "Whoever has an address at a domain of the organization is told of the team and may join it as a member.",
+            help: "Whoever has an address at a domain of the organization is told of the team and may join it with the role of newcomers.",
             on: on("recommended", team.recommended),
             held: String::new(),
         },

@@ -156,6 +156,11 @@ impl Visit {
         self.leave(to, &Flash { tone: "", text: text.into(), undo: Some(undo) })
     }
 
+    /// [`Self::done_with_undo`] where there is something to take back.
+    pub fn done_or_undo(&self, to: &str, text: impl Into<String>, undo: Option<Undo>) -> Result<HttpResponse> {
+        self.leave(to, &Flash { tone: "", text: text.into(), undo })
+    }
+
     /// Sends the browser back after something was refused, with the reason; for actions that have no form of their own.
     pub fn refused(&self, to: &str, error: &Error) -> Result<HttpResponse> {
         self.leave(to, &Flash { tone: "danger", text: error.sentence(), undo: None })
@@ -172,7 +177,12 @@ impl Visit {
 
     fn leave(&self, to: &str, flash: &Flash) -> Result<HttpResponse> {
         let mut response = redirect(to);
-        let mut cookie = small_cookie(FLASH, write_flash(flash, &self.session.csrf), self.https);
+        let mut kept = write_flash(flash, &self.session.csrf);
+        if kept.len() > FLASH_MAX && flash.undo.is_some() {
+            // What does not fit into a cookie is not offered to be taken back; the sentence stays.
+            kept = write_flash(&Flash { undo: None, ..flash.clone() }, &self.session.csrf);
+        }
+        let mut cookie = small_cookie(FLASH, kept, self.https);
         cookie.set_max_age(actix_web::cookie::time::Duration::seconds(60));
         add_cookie(&mut response, &cookie)?;
         Ok(response)

@@ -112,9 +112,10 @@ impl StorageType {
         if word.is_empty() {
             return Ok(StorageType::default());
         }
-        StorageType::ALL.into_iter().find(|s| s.as_str() == word).ok_or_else(|| {
-            Error::invalid("A storage type is server, aws, gcp, azure, coreweave or minio.")
-        })
+        StorageType::ALL
+            .into_iter()
+            .find(|s| s.as_str() == word)
+            .ok_or_else(|| Error::invalid("A storage type is server, aws, gcp, azure, coreweave or minio."))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod denials;
 pub mod discover;
 pub mod domains;
+pub mod edits;
 pub mod evaluate;
 pub mod explain;
 pub mod factors;

@@ -167,7 +167,10 @@ mod tests {
 
         async fn team(&self, name: &'static str, admin: &'static str) {
             let shell = Caller::process(Process::Shell);
-            self.app.act(&shell, move |cx| teams::create(cx, &teams::NewTeam::named(name), Some(admin)).map(drop)).await.unwrap();
+            self.app
+                .act(&shell, move |cx| teams::create(cx, &teams::NewTeam::named(name), Some(admin)).map(drop))
+                .await
+                .unwrap();
         }
     }
 

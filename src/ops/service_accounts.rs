@@ -11,7 +11,7 @@ use crate::model::team::{Membership, Team};
 use crate::model::user::{OrgMembership, Service, Status, User, UserKind};
 use crate::model::{Entity, OrgId, TeamId, UserId};
 use crate::policy::{Credential, Held, Resource, Subject};
-use crate::store::{Read, schema};
+use crate::store::{Range, Read, schema};
 use std::sync::Arc;
 
 /// The longest subject, in bytes: longer than OpenID Connect allows (255), since not every issuer keeps to it.
@@ -130,6 +130,13 @@ pub fn of_org<V: Read>(cx: &Cx<V>) -> Result<Vec<User>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
     rows(cx.view(), org)
+}
+
+/// How many service accounts [`of_org`] gives, counted up to `at_most`.
+pub fn count_of_org<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<usize> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    cx.view().count(&schema::SERVICES_OF_ORG, Range::all().under(&(org,)), at_most)
 }
 
 /// Somebody who provisions as `subject`: an account of the organization whose key is not narrowed does, as the documents say,

@@ -103,12 +103,12 @@ pub struct SeatCounts {
     pub weave: [usize; 3],
 }
 
-/// Counts the seats of the asker's organization, in the order of [`Seat::ALL`]. Costs a walk over an index of the people.
+/// Counts the seats of the asker's organization, in the order of [`Seat::ALL`]. All of them are kept counts.
 pub fn seats<V: Read>(cx: &Cx<V>) -> Result<SeatCounts> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
     let most = usize::MAX;
-    let people = cx.view().count(&schema::USERS_OF_ORG, Range::all().under(&(org,)), most)?;
+    let people = cx.view().count(&schema::PEOPLE_OF_ORG, Range::all().under(&(org,)), most)?;
     let lesser = |weave: bool, seat: Seat| {
         cx.view().count(&schema::LESSER_SEATS, Range::all().under(&schema::lesser_seat(org, weave, seat)), most)
     };

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used)]
 
+mod edits;
 mod giving;
 mod keys;
 mod machines;
@@ -76,7 +77,10 @@ impl World {
     }
 
     async fn team(&self, name: &'static str, admin: &'static str) {
-        self.app.act(&shell(), move |cx| teams::create(cx, &NewTeam::named(name), Some(admin)).map(drop)).await.unwrap();
+        self.app
+            .act(&shell(), move |cx| teams::create(cx, &NewTeam::named(name), Some(admin)).map(drop))
+            .await
+            .unwrap();
     }
 
     async fn events(&self, action: &str) -> Vec<Event> {

@@ -10,7 +10,7 @@ use crate::model::project::Project;
 use crate::model::role::{Action, OrgRole, Seat, TeamRole};
 use crate::model::team::Membership;
 use crate::model::user::{Email, OrgMembership, Password, Status, User, UserKind};
-use crate::model::{Entity, OrgId, UserId};
+use crate::model::{Entity, OrgId, TeamId, UserId};
 use crate::policy::Resource;
 use crate::store::{Listed, Range};
 use crate::store::{Read, Tx, schema};
@@ -149,6 +149,10 @@ pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize>
     if search.contains('@') {
         return Ok(usize::from(cx.view().find(&schema::USER_BY_EMAIL, &search)?.is_some()));
     }
+    if search.is_empty() {
+        // This index keeps its count.
+        return cx.view().count(&schema::PEOPLE_OF_ORG, Range::all().under(&(org,)), at_most);
+    }
     cx.view().count(&schema::USERS_OF_ORG, Range::all().under_text(&(org,), &search), at_most)
 }
 
@@ -157,6 +161,13 @@ pub fn admins<V: Read>(cx: &Cx<V>) -> Result<usize> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
     cx.view().count(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)), 10)
+}
+
+/// The active administrators of the asker's organization, the first few.
+pub fn admins_of<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<User>> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    Ok(cx.view().list_by(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)).limit(at_most))?.items)
 }
 
 /// Activates or deactivates a person. Deactivation ends sessions and makes keys useless at once; reactivation gives the keys,
@@ -253,6 +264,8 @@ pub struct UserChange {
     pub name: Option<String>,
     /// A new primary address.
     pub email: Option<String>,
+    /// The team where runs that name none go, one of the person's own; empty for the personal namespace.
+    pub default_team: Option<String>,
 }
 
 /// Changes names and address. A rename touches this one row: everything else refers to the id.
@@ -280,7 +293,16 @@ pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User>
         let _vouches = cx.allow(Action::UserUpdateEmail, Resource::User(user.id))?;
         user.emails = vec![Email { address, verified: true }];
     }
+    if let Some(typed) = &change.default_team {
+        user.default_team = own_team(cx, &user, typed)?;
+    }
+    let team = |id: Option<TeamId>| -> Result<Option<String>> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(cx.view().get(&schema::TEAMS, &id)?.map(|team| team.name))
+    };
+    let (was, goes) = (team(before.default_team)?, team(user.default_team)?);
     let changes: Vec<_> = [
+        changed("default team", was.as_deref(), goes.as_deref()),
         changed("username", Some(&before.username), Some(&user.username)),
         changed("name", Some(&before.name), Some(&user.name)),
         changed("email", before.email(), user.email()),
@@ -295,6 +317,22 @@ pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User>
     cx.put(&grant, &schema::USERS, &user)?;
     cx.record(grant, changes)?;
     Ok(user)
+}
+
+/// The team of a person that is typed, for where their runs go; none for the personal namespace.
+fn own_team(cx: &Acting, user: &User, typed: &str) -> Result<Option<TeamId>> {
+    if user.is_service() {
+        return Err(Error::invalid("The default team of a service account is set on its page."));
+    }
+    if typed.trim().is_empty() {
+        return Ok(None);
+    }
+    let team = super::teams::by_name(cx.view(), typed)?;
+    let own = team.filter(|t| matches!(cx.view().get(&schema::MEMBERSHIPS, &(t.id, user.id)), Ok(Some(_))));
+    own.map(|team| Some(team.id)).ok_or_else(|| {
+        Error::invalid(format!("{} is in no team of that name.", user.username))
+            .hint("The default team is one of the person's own teams.")
+    })
 }
 
 /// Sets the password of the asker (`typed` is the asker's own name), or anybody's from the shell. All other sessions end.

@@ -198,14 +198,15 @@ pub static USERS_OF_ORG: Multi<User, (OrgId, String)> = Multi::new(0x8103, "user
     }
 });
 /// People whose Models seat or Weave access is not full: what seat counts are made from.
-pub static LESSER_SEATS: Multi<User, (OrgId, u64)> = Multi::new(0x8106, "lesser_seats", |u, out| {
+pub static LESSER_SEATS: Multi<User, (OrgId, u64)> = Multi::new(0x8106, "lesser_seats", |u: &User, out| {
     if lives(u) && !u.is_service() {
         for m in &u.orgs {
             let lesser = [(false, m.models), (true, m.weave)].into_iter().filter(|(_, seat)| *seat != Seat::Full);
             out.extend(lesser.map(|(weave, seat)| lesser_seat(m.org, weave, seat)));
         }
     }
-});
+})
+.counted(0xC106);
 /// Active people with the admin role: what the last-admin rule counts.
 pub static ADMINS_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8104, "admins_of_organization", |u, out| {
     out.extend(u.orgs.iter().filter(|m| u.is_active_admin(m.org)).map(|m| (m.org,)));

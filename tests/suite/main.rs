@@ -23,6 +23,7 @@ mod console;
 mod console_access;
 mod console_runs;
 mod crash;
+mod dashboard;
 mod decisions;
 mod directory;
 mod explain;

@@ -135,6 +135,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("GET /authorize", &["/authorize"]),
     ("POST /authorize", &[]),
     ("GET /org/dashboard", &["/org/dashboard"]),
+    ("GET /org/dashboard/users", &["/org/dashboard/users"]),
+    ("POST /console/account", &[]),
     ("POST /console/theme", &[]),
     ("GET /console/search", &["/console/search?q=a"]),
     ("GET /console/manual", &["/console/manual?q=key"]),

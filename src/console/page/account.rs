@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::keys::KeyForm;
-use super::parts::{Field, Mark, Stamp, Tab};
+use super::parts::{Choice, Field, Mark, Stamp, Tab};
 use askama::Template;
 
 /// One API key, never its secret.
@@ -96,6 +96,10 @@ pub struct Account {
     pub can_link: bool,
     /// The tab's form.
     pub fields: Vec<Field>,
+    /// What that form is made from.
+    pub seen: Vec<(String, String)>,
+    /// The teams that runs may go to which name none; the first is the personal namespace.
+    pub default_teams: Vec<Choice>,
     /// What creates a key.
     pub key_form: KeyForm,
     /// What went wrong.

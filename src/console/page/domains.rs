@@ -1,7 +1,7 @@
 //! Domains that the organization captures: claimed, proved, with the team that newcomers join.
 
 use super::frame::Frame;
-use super::parts::{Choice, Field, Mark, Stamp, Tab};
+use super::parts::{Area, Choice, Field, Mark, Stamp};
 use askama::Template;
 
 /// One claim.
@@ -31,8 +31,8 @@ pub struct DomainRow {
 pub struct Domains {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The claims.
     pub rows: Vec<DomainRow>,
     /// The domain to claim.

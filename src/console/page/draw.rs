@@ -1,6 +1,8 @@
 //! Drawings made on the server: who reaches a project through what, and how many events each day had.
 //! They are SVG in the page's own colours with a title and a text alternative; the table beside them holds the same
-//! facts. Only geometry is computed here, the markup is in `templates/drawings.html`.
+//! facts. Only geometry is computed here, the markup is in `templates/drawing_access.html` and `templates/activity.html`.
+
+use super::list::thousands;
 
 /// One way into a project.
 #[derive(Debug, Clone)]
@@ -104,49 +106,70 @@ impl AccessDrawing {
     }
 }
 
+/// What a day's bar is made of, from the foot upwards.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// "Sign-ins".
+    pub label: &'static str,
+    /// Class of its colour: empty, `warn` or `no`.
+    pub class: &'static str,
+}
+
 /// One day of the activity chart.
 #[derive(Debug, Clone)]
 pub struct Day {
     /// "3 May".
     pub label: String,
-    /// Changes that day.
-    pub done: usize,
-    /// Denials that day.
-    pub denied: usize,
+    /// How many of each series.
+    pub counts: Vec<u64>,
 }
+
+/// A part of a bar: top, height, class.
+pub type Piece = (u64, u64, &'static str);
 
 /// A bar with its place.
 #[derive(Debug)]
 pub struct Bar {
     /// Left edge.
     pub x: usize,
-    /// Top and height of the part for changes.
-    pub done: (usize, usize),
-    /// Top and height of the part for denials.
-    pub denied: (usize, usize),
+    /// Its parts that are not empty.
+    pub pieces: Vec<Piece>,
     /// The tooltip.
     pub title: String,
 }
 
-/// Changes and denials of the last days.
+/// What happened on the last days.
 #[derive(Debug, Clone, Default)]
 pub struct Activity {
+    /// What is counted.
+    pub series: Vec<Series>,
     /// Oldest first.
     pub days: Vec<Day>,
 }
 
 impl Activity {
-    const HEIGHT: usize = 72;
+    const HEIGHT: u64 = 72;
 
-    /// Events in all.
+    /// How many of each series in all.
     #[must_use]
-    pub fn total(&self) -> usize {
-        self.days.iter().map(|day| day.done + day.denied).sum()
+    pub fn totals(&self) -> Vec<(&Series, u64)> {
+        let total = |at: usize| self.days.iter().filter_map(|day| day.counts.get(at)).sum();
+        self.series.iter().enumerate().map(|(at, series)| (series, total(at))).collect()
     }
-    /// Denials in all.
+    /// The same for the legend: class, label, number.
     #[must_use]
-    pub fn denied(&self) -> usize {
-        self.days.iter().map(|day| day.denied).sum()
+    pub fn legend(&self) -> Vec<(&'static str, &'static str, String)> {
+        self.totals().into_iter().map(|(series, n)| (series.class, series.label, thousands(n as usize))).collect()
+    }
+    /// The whole in words, for people who do not see it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} in {} days", in_words(self.totals()), self.days.len())
+    }
+    /// The most on one day.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        self.days.iter().map(|day| day.counts.iter().sum()).max().unwrap_or(0)
     }
     /// Width of the drawing.
     #[must_use]
@@ -161,20 +184,54 @@ impl Activity {
     /// The bars.
     #[must_use]
     pub fn bars(&self) -> Vec<Bar> {
-        let most = self.days.iter().map(|day| day.done + day.denied).max().unwrap_or(0).max(1);
-        let scale = |count: usize| if count == 0 { 0 } else { (count * Self::HEIGHT / most).max(3) };
-        self.days
-            .iter()
-            .enumerate()
-            .map(|(index, day)| {
-                let (done, denied) = (scale(day.done), scale(day.denied));
-                Bar {
-                    x: index * 24 + 3,
-                    done: (Self::HEIGHT.saturating_sub(done) + 6, done),
-                    denied: (Self::HEIGHT.saturating_sub(done + denied) + 6, denied),
-                    title: format!("{}: {} changes, {} denials", day.label, day.done, day.denied),
+        let most = self.most().max(1);
+        // Somebody is always visible, however many the others are.
+        let scale = |count: u64| if count == 0 { 0 } else { (count.saturating_mul(Self::HEIGHT) / most).max(3) };
+        let bar = |(index, day): (usize, &Day)| {
+            let mut foot = Self::HEIGHT + 6;
+            let mut pieces = vec![];
+            for (series, count) in self.series.iter().zip(&day.counts) {
+                let height = scale(*count).min(foot);
+                foot -= height;
+                if height > 0 {
+                    pieces.push((foot, height, series.class));
                 }
-            })
-            .collect()
+            }
+            let counts = self.series.iter().zip(day.counts.iter().copied()).collect();
+            Bar { x: index * 24 + 3, pieces, title: format!("{}: {}", day.label, in_words(counts)) }
+        };
+        self.days.iter().enumerate().map(bar).collect()
+    }
+}
+
+/// "3 sign-ins, 1 denial".
+fn in_words(counts: Vec<(&Series, u64)>) -> String {
+    let each =
+        |(series, count): (&Series, u64)| format!("{} {}", series.label.to_lowercase(), thousands(count as usize));
+    counts.into_iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Activity, Day, Series};
+
+    #[test]
+    fn bars_stand_on_one_foot_and_never_leave_the_drawing() {
+        let series = [("Sign-ins", ""), ("Failed", "warn"), ("Denied", "no")];
+        let series: Vec<Series> = series.map(|(label, class)| Series { label, class }).into();
+        let day = |counts: [u64; 3]| Day { label: "1 May".to_owned(), counts: counts.into() };
+        let activity = Activity { series, days: vec![day([1_000_000, 1, 1]), day([0, 0, 0]), day([0, 2, 0])] };
+        let bars = activity.bars();
+        assert_eq!(bars[0].pieces.len(), 3);
+        assert!(bars[1].pieces.is_empty());
+        for bar in &bars {
+            let mut foot = 78;
+            for (top, height, _) in &bar.pieces {
+                assert_eq!(top + height, foot);
+                foot = *top;
+            }
+        }
+        assert_eq!(bars[2].pieces, [(75, 3, "warn")]);
+        assert_eq!(activity.words(), "sign-ins 1,000,000, failed 3, denied 1 in 3 days");
     }
 }

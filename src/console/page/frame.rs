@@ -33,6 +33,8 @@ pub enum Section {
     Teams,
     /// People.
     People,
+    /// The organization at a glance.
+    Dashboard,
     /// Audit log.
     Audit,
     /// Settings.
@@ -141,6 +143,7 @@ impl Frame {
         ];
         if self.is_admin {
             items.push(item("/console/users", "People", "person", Section::People));
+            items.push(item("/org/dashboard", "Dashboard", "chart", Section::Dashboard));
             items.push(item("/console/audit", "Audit", "audit", Section::Audit));
             items.push(item("/console/settings", "Settings", "settings", Section::Settings));
         }

@@ -4,7 +4,7 @@ use super::account::KeyRow;
 use super::draw::Activity;
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{EventLine, Link, Mark, Tab};
+use super::parts::{Area, EventLine, Link, Mark};
 use super::people::PersonRow;
 use super::projects::ProjectRow;
 use super::teams::TeamRow;
@@ -108,8 +108,8 @@ pub struct SettingRow {
 pub struct Settings {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The settings.

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{Choice, Field, Mark, Stamp};
+use super::parts::{Area, Choice, Field, Mark, Stamp};
 use askama::Template;
 
 /// What was just sent, with the link where it may be seen.
@@ -51,6 +51,8 @@ pub struct Row {
 pub struct Invitations {
     /// The page's frame.
     pub frame: Frame,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The rows of this page.

@@ -1,7 +1,7 @@
 //! The issuers of tokens that the organization trusts: the list, the terms of each, and the bench that tries a token.
 
 use super::frame::Frame;
-use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
+use super::parts::{Area, Choice, EventLine, Field, Mark, Stamp, Switch};
 use crate::model::identity::Check;
 use askama::Template;
 
@@ -57,8 +57,8 @@ pub struct TermsForm {
 pub struct Issuers {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The issuers.
     pub rows: Vec<IssuerRow>,
     /// What tokens must be for.
@@ -77,8 +77,8 @@ pub struct Issuers {
 pub struct IssuerPage {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// Its number, in addresses.
     pub id: u64,
     /// As it was entered.

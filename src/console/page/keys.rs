@@ -2,7 +2,7 @@
 
 use super::account::KeyRow;
 use super::frame::Frame;
-use super::parts::{Choice, Field, Switch, Tab};
+use super::parts::{Area, Choice, Field, Switch};
 use askama::Template;
 
 /// What it takes to create a key.
@@ -45,8 +45,8 @@ pub struct UnusedRow {
 pub struct Keys {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// Whether there are no new ones.
     pub closed: Switch,
     /// Whether the asker may change that.

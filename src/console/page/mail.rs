@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{Mark, Stamp, Tab};
+use super::parts::{Area, Mark, Stamp};
 use askama::Template;
 
 /// One mail.
@@ -34,8 +34,8 @@ pub struct MailRow {
 pub struct Outbox {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The newest mails.

@@ -6,6 +6,8 @@
 pub mod account;
 pub mod arrive;
 pub mod audit;
+pub mod conflict;
+pub mod dashboard;
 pub mod domains;
 pub mod draw;
 pub mod entry;

@@ -1,7 +1,7 @@
 //! The organization's own page: name, billing administrator, seats as bars, and what it enforces on every team.
 
 use super::frame::Frame;
-use super::parts::{Field, Switch, Tab};
+use super::parts::{Area, Field, Switch};
 use askama::Template;
 
 /// One part of a bar.
@@ -38,8 +38,8 @@ pub struct SeatBar {
 pub struct Organization {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The seats.
     pub seats: Vec<SeatBar>,
     /// Who gets the bills; empty for nobody.
@@ -50,6 +50,8 @@ pub struct Organization {
     pub people: Vec<String>,
     /// What is enforced.
     pub switches: Vec<Switch>,
+    /// What the form is made from.
+    pub seen: Vec<(String, String)>,
     /// Whether the asker may change it.
     pub can_change: bool,
     /// Why, or why not.

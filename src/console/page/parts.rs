@@ -437,6 +437,15 @@ pub struct Tab {
     pub count: Option<usize>,
 }
 
+/// The pages about the organization: their groups, and the pages of the current one. Empty for whoever sees one page only.
+#[derive(Debug, Clone, Default)]
+pub struct Area {
+    /// The groups.
+    pub groups: Vec<Tab>,
+    /// The pages of the current group.
+    pub pages: Vec<Tab>,
+}
+
 /// One step of a reason chain.
 #[derive(Debug, Clone)]
 pub struct Reason {

@@ -4,7 +4,7 @@ use super::account::{KeyRow, SessionRow};
 use super::frame::Frame;
 use super::keys::KeyForm;
 use super::list::List;
-use super::parts::{Choice, EventLine, Field, Link, Mark, Stamp, Tab};
+use super::parts::{Area, Choice, EventLine, Field, Link, Mark, Stamp, Tab};
 use super::services::ServiceFacts;
 use askama::Template;
 
@@ -37,6 +37,8 @@ pub struct PersonRow {
 pub struct People {
     /// The page's frame.
     pub frame: Frame,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The rows of this page.
@@ -162,6 +164,8 @@ pub struct Person {
     pub password_command: String,
     /// The name field.
     pub rename: Field,
+    /// What the forms are made from: role, seats, name.
+    pub seen: [Vec<(String, String)>; 3],
     /// What it is as a service account.
     pub service: Option<ServiceFacts>,
     /// What creates a key for it, for those who manage it.

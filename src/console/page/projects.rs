@@ -154,6 +154,10 @@ pub struct Project {
     pub visibilities: Vec<Choice>,
     /// Whether one was typed before a review.
     pub typed: bool,
+    /// What the form of this tab is made from.
+    pub seen: Vec<(String, String)>,
+    /// The description, where the asker may change it.
+    pub describe: Option<Field>,
     /// Whether the asker may change it.
     pub can_manage: bool,
     /// Why not: address of the reasons.

@@ -2,7 +2,7 @@
 //! teams are theirs, and what they asked last.
 
 use super::frame::Frame;
-use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
+use super::parts::{Area, Choice, EventLine, Field, Mark, Stamp, Switch};
 use askama::Template;
 
 /// One loss that is held back.
@@ -117,8 +117,8 @@ pub struct RequestRow {
 pub struct Provisioning {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The address for identity providers.
     pub endpoint: String,
     /// The address for W&B's scripts.

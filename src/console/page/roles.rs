@@ -3,7 +3,7 @@
 
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{Choice, Field, Mark, Stamp, Tab};
+use super::parts::{Area, Choice, Field, Mark, Stamp};
 use askama::Template;
 
 /// One permission of the catalogue.
@@ -40,8 +40,8 @@ pub struct Level {
 pub struct Permissions {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The levels.
@@ -73,8 +73,8 @@ pub struct RoleRow {
 pub struct Roles {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The roles.
@@ -121,6 +121,8 @@ pub struct RoleForm {
     pub title: String,
     /// Its number; none while it does not exist.
     pub id: Option<u64>,
+    /// What the form is made from.
+    pub seen: Vec<(String, String)>,
     /// Where the form goes.
     pub action: String,
     /// Name and description.

@@ -2,7 +2,7 @@
 //! about one.
 
 use super::frame::Frame;
-use super::parts::{Choice, Field, Link, Mark, Stamp, Tab};
+use super::parts::{Area, Choice, Field, Link, Mark, Stamp};
 use askama::Template;
 
 /// One service account in a list.
@@ -66,8 +66,8 @@ pub struct ServiceFacts {
 pub struct Services {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The accounts.
     pub services: Vec<ServiceRow>,
     /// What creates one, for those who may.

@@ -1,7 +1,7 @@
 //! The pages on which signing in through the company is set up: one form for each method, with what each value comes from.
 
 use super::frame::Frame;
-use super::parts::{Choice, Link, Mark, Stamp, Tab};
+use super::parts::{Area, Choice, Link, Mark, Stamp};
 use crate::model::identity::Check;
 use askama::Template;
 
@@ -95,8 +95,8 @@ pub struct Method {
 pub struct SignInSettings {
     /// The page's frame.
     pub frame: Frame,
-    /// The tabs.
-    pub tabs: Vec<Tab>,
+    /// The pages beside it.
+    pub area: Area,
     /// The heading.
     pub title: &'static str,
     /// One sentence about it.

@@ -1,9 +1,8 @@
 //! Teams: the list, the form that creates one, and a team with its projects, members and settings.
 
-use super::draw::Activity;
 use super::frame::Frame;
 use super::list::List;
-use super::parts::{Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
+use super::parts::{Area, Choice, EventLine, Field, Mark, Stamp, Switch, Tab};
 use super::projects::ProjectRow;
 use super::services::{ServiceForm, ServiceRow};
 use askama::Template;
@@ -31,6 +30,8 @@ pub struct TeamRow {
 pub struct Teams {
     /// The page's frame.
     pub frame: Frame,
+    /// The pages beside it.
+    pub area: Area,
     /// State of the list.
     pub list: List,
     /// The rows of this page.
@@ -137,8 +138,6 @@ pub struct Team {
     pub invites: Vec<InviteRow>,
     /// What happened here.
     pub events: Vec<EventLine>,
-    /// How much, each day.
-    pub activity: Activity,
     /// Whether the asker may change members and settings.
     pub can_manage: bool,
     /// Whether the asker may delete the team.
@@ -155,6 +154,8 @@ pub struct Team {
     pub storage: &'static str,
     /// Where it may want them.
     pub storage_types: Vec<Choice>,
+    /// What the form of the settings is made from.
+    pub seen: Vec<(String, String)>,
     /// Its switches.
     pub switches: Vec<Switch>,
     /// People one could add, for completion.

@@ -97,10 +97,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
     }
     for n in 1..=TEAMS {
         let id = TeamId(tx.next_id(schema::ENTITY_IDS)?);
-        tx.put(
-            &schema::TEAMS,
-            &Team::new(id, HOME, format!("team{n}"), 1),
-        )?;
+        tx.put(&schema::TEAMS, &Team::new(id, HOME, format!("team{n}"), 1))?;
     }
     for (team, user, role) in &shape.members {
         let key = (TeamId(USERS + 1 + u64::from(*team)), UserId(1 + u64::from(*user)));
