@@ -1,5 +1,6 @@
 //! Style sheets, scripts and icons, embedded in the executable. Each is served under a name that carries the hash of its
-//! content, so browsers may keep it for ever and an upgrade changes the address. Templates ask [`url()`] for the address.
+//! content, so browsers may keep it for ever and an upgrade changes the address; it goes out packed to whoever takes that. Pages
+//! themselves are never packed: they hold secrets beside words that others choose. Templates ask [`url()`] for the address.
 
 use crate::crypto::{hex, sha256};
 use crate::error::Error;
@@ -7,6 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::OnceLock;
 
 #[derive(rust_embed::Embed)]
@@ -18,6 +20,7 @@ struct Asset {
     etag: String,
     content_type: &'static str,
     body: web::Bytes,
+    packed: web::Bytes,
 }
 
 struct Assets {
@@ -38,7 +41,11 @@ fn assets() -> &'static Assets {
                 Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
                 Cow::Owned(bytes) => web::Bytes::from(bytes),
             };
+            let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+            // Into memory nothing fails; should it, the empty rest is not served.
+            let packed = packer.write_all(&body).and_then(|()| packer.finish()).unwrap_or_default();
             let asset = Asset {
+                packed: web::Bytes::from(packed),
                 url: format!("/assets/{hashed}"),
                 etag: format!("\"{hash}\""),
                 content_type: content_type(extension),
@@ -82,7 +89,14 @@ pub async fn serve(request: HttpRequest, name: web::Path<String>) -> Result<Http
     if known {
         return Ok(response.finish());
     }
-    Ok(response.content_type(asset.content_type).body(asset.body.clone()))
+    response.content_type(asset.content_type).insert_header((header::VARY, "accept-encoding"));
+    let taken =
+        request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let takes_gzip = taken.split(',').any(|one| one.trim().eq_ignore_ascii_case("gzip"));
+    if takes_gzip && !asset.packed.is_empty() {
+        return Ok(response.insert_header((header::CONTENT_ENCODING, "gzip")).body(asset.packed.clone()));
+    }
+    Ok(response.body(asset.body.clone()))
 }
 
 #[cfg(test)]
