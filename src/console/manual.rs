@@ -2,6 +2,7 @@
 //! [`book`]; which of them helps on which page is the table here.
 
 mod book;
+mod schema;
 
 use super::page::frame::Section;
 use super::page::manual::{Contents, Manual};
@@ -12,11 +13,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use book::{Chapter, Hit, search};
 
 /// Which part of the manual helps on which pages: by the beginning of their paths, the first that fits.
-const HELP: [(&str, &str); 20] = [
+const HELP: [(&str, &str); 26] = [
     ("/console/settings/ldap", "signing-in-with-the-company-s-directory-ldap"),
     ("/console/settings/oidc", "recipes"),
     ("/console/settings/sign-in", "signing-in-through-the-company"),
+    ("/console/settings/mail", "first-day#bring-people-in"),
+    ("/console/settings/sign-up", "how-people-come-in"),
     ("/console/settings", "configuration"),
+    ("/console/mail", "first-day#bring-people-in"),
+    ("/console/organization/domains", "how-people-come-in"),
+    ("/console/organization", "who-may-do-what"),
+    ("/console/search", "questions"),
     ("/console/provisioning", "when-a-directory-goes-wrong"),
     ("/console/roles", "who-may-do-what"),
     ("/console/issuers", "tokens-of-the-company-s-own-issuer-jwt"),

@@ -1,6 +1,8 @@
 //! The manual as data: chapters of HTML made from Markdown that is compiled in, and a search over their sections. The guides are
-//! files of their own; the reference is the README itself, a chapter for each of its headings, so that nothing is said twice.
+//! files of their own; the reference is the README itself, a chapter for each of its headings, so that nothing is said twice, and
+//! lists made from what the program is built of.
 
+use super::schema;
 use crate::error::Code;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use std::sync::OnceLock;
@@ -14,6 +16,8 @@ const GUIDES: [(&str, &str, &str); 3] = [
     ("questions", "Questions and answers", include_str!("../../../templates/manual/questions.md")),
     ("recipes", "Recipes for identity providers", include_str!("../../../templates/manual/recipes.md")),
 ];
+/// Methods and paths of everything that is not a page; a test holds them to the routes.
+const ENDPOINTS: &str = include_str!("../../../templates/manual/endpoints.md");
 const README: &str = include_str!("../../../README.md");
 /// The most hits of a search.
 const HITS_MAX: usize = 20;
@@ -71,6 +75,10 @@ pub fn chapters() -> &'static [Chapter] {
             let (title, text) = part.split_once('\n')?;
             (!NOT_SHOWN.contains(&title)).then(|| chapter(&slug(title), title, text, false))
         }));
+        book.push(chapter("endpoints", "Every address for machines", ENDPOINTS, false));
+        book.push(chapter("graphql", "GraphQL: operations", &schema::operations(), false));
+        book.push(chapter("graphql-types", "GraphQL: types", &schema::types(&["type", "enum", "scalar"]), false));
+        book.push(chapter("graphql-inputs", "GraphQL: inputs", &schema::types(&["input"]), false));
         book.push(chapter("error-codes", "Error codes", &error_codes(), false));
         book
     })
