@@ -3,16 +3,150 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** `/` puts the cursor into the page's search, as people expect from their other tools. */
+/** `/` and Ctrl+K put the cursor into the page's search, as people expect from their other tools. */
 addEventListener('keydown', (event) => {
-  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  const slash = event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey
+    && !event.target.closest('input, textarea, select, [contenteditable]');
+  const palette = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
   const box = $('.top input[type="search"]');
-  if (!box) return;
+  if (!box || !(slash || palette) || $('dialog[open]')) return;
   event.preventDefault();
   box.focus();
   box.select();
 });
+
+/**
+ * The search at the top answers as one types: arrows choose, Enter goes there, Escape closes. What it lists is what the page of
+ * the search lists, and Enter without a choice leads to that page.
+ */
+function palette() {
+  const box = $('.top input[type="search"]');
+  if (!box) return;
+  const list = document.createElement('ul');
+  list.id = 'found';
+  list.className = 'found';
+  list.setAttribute('role', 'listbox');
+  list.setAttribute('aria-label', 'Found');
+  list.hidden = true;
+  box.form.append(list);
+  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': list.id, 'aria-expanded': 'false' })) {
+    box.setAttribute(name, value);
+  }
+  let at = -1;
+  let turn = 0;
+  let timer;
+  const options = () => $$('[role="option"]', list);
+  const choose = (n) => {
+    const all = options();
+    at = all.length ? (n + all.length) % all.length : -1;
+    all.forEach((option, index) => option.setAttribute('aria-selected', String(index === at)));
+    if (at < 0) box.removeAttribute('aria-activedescendant'); else {
+      box.setAttribute('aria-activedescendant', all[at].id);
+      all[at].scrollIntoView({ block: 'nearest' });
+    }
+  };
+  const close = () => {
+    turn += 1;
+    clearTimeout(timer);
+    list.hidden = true;
+    list.replaceChildren();
+    box.setAttribute('aria-expanded', 'false');
+    choose(-1);
+  };
+  const show = (rows) => {
+    list.replaceChildren(...rows.map(({ href, label, kind }, n) => {
+      const option = document.createElement('li');
+      option.id = `found-${n}`;
+      option.setAttribute('role', 'option');
+      option.dataset.href = href;
+      const [name, small] = [document.createElement('bdi'), document.createElement('small')];
+      name.textContent = label;
+      small.textContent = kind;
+      option.append(name, ' ', small);
+      return option;
+    }));
+    at = -1;
+    box.removeAttribute('aria-activedescendant');
+    list.hidden = rows.length === 0;
+    box.setAttribute('aria-expanded', String(rows.length > 0));
+    say(rows.length ? `${rows.length} found; arrow keys choose` : 'Nothing found');
+  };
+  const ask = async () => {
+    const mine = ++turn;
+    const url = new URL(box.form.action, location.href);
+    url.searchParams.set('q', box.value.trim());
+    try {
+      const answer = await fetch(url);
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      if (mine !== turn || !answer.ok) return;
+      show($$('[data-found]', page).flatMap((part) => $$('li', part).slice(0, 5).map((row) => {
+        const link = $('a', row);
+        return { href: link.getAttribute('href'), label: link.textContent, kind: part.dataset.found };
+      })));
+    } catch { /* Enter still leads to the page of the search */ }
+  };
+  box.addEventListener('input', () => {
+    clearTimeout(timer);
+    if (!box.value.trim()) { close(); return; }
+    timer = setTimeout(ask, 120);
+  });
+  box.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !list.hidden) { event.preventDefault(); close(); return; }
+    if (event.isComposing || list.hidden) return;
+    if (event.key === 'ArrowDown') { event.preventDefault(); choose(at + 1); }
+    if (event.key === 'ArrowUp') { event.preventDefault(); choose(at < 0 ? -1 : at - 1); }
+    if (event.key === 'Enter' && at >= 0) { event.preventDefault(); location.assign(options()[at].dataset.href); }
+  });
+  // A press must not take the cursor out of the box before it counts.
+  list.addEventListener('mousedown', (event) => event.preventDefault());
+  list.addEventListener('click', (event) => {
+    const option = event.target.closest('[role="option"]');
+    if (option) location.assign(option.dataset.href);
+  });
+  box.addEventListener('blur', close);
+  addEventListener('pageshow', close);
+}
+
+/** Moments are in UTC as they come; here they are put into the reader's zone, days of a timeline too. */
+const inZone = (options) => new Intl.DateTimeFormat('en-GB', options);
+const day = inZone({ day: 'numeric', month: 'long', year: 'numeric' });
+const clock = inZone({ hour: '2-digit', minute: '2-digit' });
+const moment = inZone({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' });
+
+function localTimes(root) {
+  for (const time of $$('time[datetime]', root)) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = moment.format(at);
+    if (time.dataset.show === 'day') time.textContent = day.format(at);
+    if (time.dataset.show === 'moment') time.textContent = moment.format(at);
+    if (time.dataset.show === 'clock') time.textContent = clock.format(at);
+  }
+  for (const said of $$('[data-zone]')) {
+    said.textContent = `Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll('_', ' ')}.`;
+  }
+  const timeline = $('[data-days]', root);
+  if (!timeline) return;
+  const headings = inZone({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  const [today, yesterday] = [0, 1].map((back) => { const then = new Date(); then.setDate(then.getDate() - back); return day.format(then); });
+  const fresh = [];
+  let last;
+  for (const event of $$('.event', timeline)) {
+    const at = new Date($('time', event).dateTime);
+    const here = day.format(at);
+    if (here !== last) {
+      const heading = document.createElement('h2');
+      heading.className = 'day';
+      heading.textContent = here === today ? 'Today' : here === yesterday ? 'Yesterday' : headings.format(at).replace(',', '');
+      const events = document.createElement('div');
+      events.className = 'timeline';
+      fresh.push(heading, events);
+      last = here;
+    }
+    fresh.at(-1).append(event);
+  }
+  timeline.replaceChildren(...fresh);
+}
 
 /** Copy buttons are hidden in the page and shown only where copying can work. */
 function say(text) {
@@ -198,6 +332,7 @@ function roleForm() {
 }
 
 function enhance(root) {
+  localTimes(root);
   copyButtons(root);
   quietSaves(root);
   bulk(root);
@@ -262,7 +397,10 @@ function live() {
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         const fresh = page.querySelector('#list');
         const old = $('#list');
-        if (answer.ok && fresh && asked === location.href && !old.contains(document.activeElement)) old.replaceWith(fresh);
+        if (answer.ok && fresh && asked === location.href && !old.contains(document.activeElement)) {
+          old.replaceWith(fresh);
+          enhance(fresh);
+        }
       } catch { /* the next time */ }
     }
     live();
@@ -270,6 +408,7 @@ function live() {
 }
 
 enhance(document);
+palette();
 live();
 const log = $('.log');
 if (log && !new URL(location).searchParams.has('from')) log.scrollTop = log.scrollHeight;

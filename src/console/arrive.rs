@@ -6,7 +6,6 @@ use super::page::arrive::{Confirm, Invitation, SignUp};
 use super::page::parts::{Choice, Field};
 use super::visit::{Fields, Instance, html, redirect};
 use super::words;
-use crate::clock;
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::{auth, middleware, reply};
 use crate::ops;
@@ -83,7 +82,7 @@ fn invitation_page(
         title: format!("{by} to {}", offer.org),
         gives: gives(&offer),
         left_out: offer.left_out.iter().map(|team| format!("the team {team}")).collect(),
-        until: clock::day(offer.expires_at),
+        until: words::on_day(offer.expires_at),
         is_mine,
         me: me.map(|(me, _)| me.username).unwrap_or_default(),
         has_account: offer.has_account,

@@ -138,6 +138,44 @@ pub fn chart(series: Vec<Series>, days: &[DayCounts], counts: impl Fn(&DayCounts
     Activity { series, days: days.iter().map(day).collect() }
 }
 
+/// Pages that are found by what people call them: title, other words for it, address, whether only admins open it.
+const PLACES: [(&str, &str, &str, bool); 24] = [
+    ("My account", "profile sessions sign out", "/console/account", false),
+    ("My API keys", "token wandb login credential", "/authorize", false),
+    ("My password", "change", "/console/account/password", false),
+    ("My second factors", "passkey one-time code recovery totp mfa 2fa", "/console/account/factors", false),
+    ("Projects", "", "/console/projects", false),
+    ("Create a project", "new add", "/console/projects/new", false),
+    ("Teams", "groups", "/console/teams", false),
+    ("Create a team", "new add group", "/console/teams/new", true),
+    ("People", "users members accounts", "/console/users", true),
+    ("Create a person", "new add user account", "/console/users/new", true),
+    ("Invitations", "invite colleague people", "/console/invitations", true),
+    ("Invite many", "bulk csv list invitations", "/console/invitations/bulk", true),
+    ("Service accounts", "machines robots", "/org/dashboard/service-accounts", true),
+    ("Organization", "seats billing rename", "/console/organization", true),
+    ("Domains", "capture claim newcomers", "/console/organization/domains", true),
+    ("Roles", "permissions custom", "/console/roles", true),
+    ("Why?", "explain access denied cannot see", "/console/why", false),
+    ("Audit", "log events history", "/console/audit", true),
+    ("Sign-in settings", "sso oidc openid ldap company directory password", "/console/settings/sign-in", true),
+    ("Mail server settings", "smtp e-mail", "/console/settings/mail", true),
+    ("Mail", "outbox sent", "/console/mail", true),
+    ("Keys nobody uses", "api keys unused", "/console/keys", true),
+    ("Provisioning", "scim directory identity provider", "/console/provisioning", true),
+    ("JWT issuers", "federation tokens machines ci", "/console/issuers", true),
+];
+
+/// The pages that `low`, in lower case, means, for an admin or somebody else.
+fn places(low: &str, is_admin: bool) -> Vec<Link> {
+    let meant = |title: &str, words: &str| {
+        let all = format!("{title} {words}").to_lowercase();
+        low.split_whitespace().all(|typed| all.split(' ').any(|word| word.starts_with(typed)))
+    };
+    let open = PLACES.iter().filter(|(title, words, _, admin)| (is_admin || !admin) && meant(title, words));
+    open.map(|(title, _, href, _)| Link { label: (*title).to_owned(), href: (*href).to_owned() }).collect()
+}
+
 /// `GET /console/search?q=`: people (for those who may list them), teams and projects the asker can see.
 pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
@@ -169,7 +207,8 @@ pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse>
     })?;
     let frame = visit.frame("Search", Section::None).crumb("Search", "");
     let manual = super::manual::search(&q).into_iter().take(FOUND / 2).collect();
-    visit.html(&Search { frame, q, people, teams, projects, settings, manual })
+    let places = places(&low, visit.is_admin);
+    visit.html(&Search { frame, q, places, people, teams, projects, settings, manual })
 }
 
 /// Whether a setting's names or sentence hold `low`, which is in lower case.

@@ -7,7 +7,6 @@ use super::page::list::{Column, PAGE};
 use super::page::parts::{Choice, Field, Mark, org_roles};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::{roles, teams, words};
-use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::http::reply;
 use crate::model::InviteId;
@@ -30,7 +29,7 @@ pub fn sent(waiting: &Waiting, link: Option<String>) -> Sent {
         email: waiting.invite.email.clone(),
         link: link.unwrap_or_default(),
         mailed: waiting.mailed,
-        until: clock::day(waiting.invite.expires_at),
+        until: words::on_day(waiting.invite.expires_at),
         vouched: waiting.invite.vouched,
     }
 }

@@ -5,15 +5,26 @@ use super::page::parts::{Change, EventLine, Mark, Part, Reason, Stamp};
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis};
 use crate::model::audit::{self, Event, Named, Outcome};
 use crate::model::user::User;
+use time::format_description::BorrowedFormatItem;
 
 /// A moment as people read it at `now`. What lies ahead is rounded to the nearest: a key of ninety days ends in ninety days,
 /// not in eighty-nine.
 pub fn stamp(at: Millis, now: Millis) -> Stamp {
+    const FULL: &[BorrowedFormatItem<'_>] = time::macros::format_description!(
+        "[weekday] [day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC"
+    );
+    const CLOCK: &[BorrowedFormatItem<'_>] = time::macros::format_description!("[hour]:[minute] UTC");
+    let (ago, is_day) = ago(at, now);
     let exact = clock::rfc3339(at - at.rem_euclid(clock::SECOND));
+    Stamp { exact, ago, is_day, full: written(at, FULL), clock: written(at, CLOCK) }
+}
+
+/// How far away a moment is, and whether that is said as a day.
+fn ago(at: Millis, now: Millis) -> (String, bool) {
     let (away, ahead) = ((now - at).abs(), at > now);
     let in_units = |unit: Millis| if ahead { (away + unit / 2) / unit } else { away / unit };
     let (number, unit) = if away < MINUTE {
-        return Stamp { exact, ago: if ahead { "in a moment" } else { "just now" }.to_owned() };
+        return (if ahead { "in a moment" } else { "just now" }.to_owned(), false);
     } else if away < HOUR {
         (in_units(MINUTE), "minute")
     } else if away < DAY {
@@ -21,11 +32,15 @@ pub fn stamp(at: Millis, now: Millis) -> Stamp {
     } else if away < 7 * DAY || ahead && away < 400 * DAY {
         (in_units(DAY), "day")
     } else {
-        return Stamp { ago: date(at), exact };
+        return (clock::day(at), true);
     };
     let plural = if number == 1 { "" } else { "s" };
-    let ago = if ahead { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") };
-    Stamp { exact, ago }
+    (if ahead { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") }, false)
+}
+
+/// The day of a moment.
+pub fn on_day(at: Millis) -> Stamp {
+    Stamp { ago: clock::day(at), is_day: true, ..stamp(at, at) }
 }
 
 /// A moment that may never have come.
@@ -33,33 +48,25 @@ pub fn stamp_or(at: Option<Millis>, now: Millis, never: &str) -> Stamp {
     at.map_or_else(|| Stamp::never(never), |at| stamp(at, now))
 }
 
-/// "3 May 2026", UTC.
-pub fn date(at: Millis) -> String {
-    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
-        time::macros::format_description!("[day padding:none] [month repr:long] [year]");
-    utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default()
-}
-
 /// "3 May", UTC.
 pub fn short_date(at: Millis) -> String {
-    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
-        time::macros::format_description!("[day padding:none] [month repr:short]");
-    utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default()
+    written(at, time::macros::format_description!("[day padding:none] [month repr:short]"))
 }
 
 /// "Today", "Yesterday", "Sunday 3 May 2026", UTC.
 pub fn day(at: Millis, now: Millis) -> String {
-    const FORM: &[time::format_description::BorrowedFormatItem<'_>] =
+    const FORM: &[BorrowedFormatItem<'_>] =
         time::macros::format_description!("[weekday] [day padding:none] [month repr:long] [year]");
     match now.div_euclid(DAY) - at.div_euclid(DAY) {
         0 => "Today".to_owned(),
         1 => "Yesterday".to_owned(),
-        _ => utc(at).and_then(|t| t.format(FORM).ok()).unwrap_or_default(),
+        _ => written(at, FORM),
     }
 }
 
-fn utc(at: Millis) -> Option<time::OffsetDateTime> {
-    time::OffsetDateTime::from_unix_timestamp(at.div_euclid(clock::SECOND)).ok()
+fn written(at: Millis, form: &[BorrowedFormatItem<'_>]) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(at.div_euclid(clock::SECOND)).ok();
+    at.and_then(|t| t.format(form).ok()).unwrap_or_default()
 }
 
 /// A browser's own description as "Firefox on Linux".
@@ -222,8 +229,9 @@ fn sentence(e: &Event) -> Vec<Part> {
     };
     let oneself = e.actor.id == e.target.id && !e.actor.id.is_empty();
     let field = |name: &str| e.changes.iter().find(|c| c.field.split(' ').next() == Some(name));
-    let to = |name: &str| field(name).and_then(|c| c.to.clone()).unwrap_or_default();
-    let from = |name: &str| field(name).and_then(|c| c.from.clone()).unwrap_or_default();
+    let to = |name: &str| isolated(field(name).and_then(|c| c.to.as_deref()).unwrap_or_default());
+    let from = |name: &str| isolated(field(name).and_then(|c| c.from.as_deref()).unwrap_or_default());
+    let called = isolated(&e.target.name);
     let mut words: Vec<Part> = vec![actor.clone()];
     let mut say = |text: String| words.push(plain(&text));
     if e.outcome == Outcome::Failed && e.action == "user:exchange_token" {
@@ -251,7 +259,7 @@ fn sentence(e: &Event) -> Vec<Part> {
                 (_, false) => " trusted no longer the issuer ".to_owned(),
                 _ => " changed the terms of the issuer ".to_owned(),
             });
-            words.push(if left.is_empty() { target } else { plain(&e.target.name) });
+            words.push(if left.is_empty() { target } else { plain(&called) });
         }
         "session:revoke" if oneself || e.target.name == e.actor.name => say(" ended a session of their own".to_owned()),
         "session:revoke" => {
@@ -298,21 +306,21 @@ fn sentence(e: &Event) -> Vec<Part> {
         }
         "user:create_api_key" => {
             let owner = to("owner");
-            say(format!(" created the API key “{}”", e.target.name));
+            say(format!(" created the API key “{called}”"));
             if owner != e.actor.name {
                 words.push(plain(" for "));
                 words.push(Part { href: format!("/console/users/{owner}"), text: owner });
             }
         }
         "user:delete_api_key" if !to("replaced by").is_empty() => {
-            say(format!(" replaced the API key “{}”; the old one works until {}", e.target.name, to("expires")));
+            say(format!(" replaced the API key “{}”; the old one works until {}", called, to("expires")));
         }
         "api_key:use" => {
             say(" tried a key of ".to_owned());
             words.push(target);
             words.push(plain(" from an address outside its networks"));
         }
-        "user:delete_api_key" => say(format!(" revoked the API key “{}”", e.target.name)),
+        "user:delete_api_key" => say(format!(" revoked the API key “{called}”")),
         "team:create" => {
             say(" created the team ".to_owned());
             words.push(target);
@@ -377,7 +385,7 @@ fn sentence(e: &Event) -> Vec<Part> {
                 _ => " changed the default team of the domain ",
             }
             .to_owned());
-            words.push(plain(&e.target.name));
+            words.push(plain(&called));
         }
         "team:uninvite" => {
             let member = from("member");
@@ -427,7 +435,7 @@ fn sentence(e: &Event) -> Vec<Part> {
         }
         "role:create" | "role:delete" => {
             say(format!(" {} the role ", if e.action == "role:create" { "defined" } else { "deleted" }));
-            words.push(if e.action == "role:create" { target } else { plain(&e.target.name) });
+            words.push(if e.action == "role:create" { target } else { plain(&called) });
         }
         "project:update_owner" => {
             say(" gave ".to_owned());
@@ -463,6 +471,12 @@ fn sentence(e: &Event) -> Vec<Part> {
     counted(words, e)
 }
 
+/// A name for the middle of a sentence: whatever script it is in, and whatever marks of direction it holds, the words around it
+/// stay in their order.
+fn isolated(name: &str) -> String {
+    if name.is_ascii() { name.to_owned() } else { format!("\u{2068}{name}\u{2069}") }
+}
+
 fn counted(mut words: Vec<Part>, e: &Event) -> Vec<Part> {
     if e.count > 1 {
         words.push(Part { text: format!(" ({} times within a minute)", e.count), href: String::new() });
@@ -490,7 +504,10 @@ mod tests {
         ] {
             assert_eq!(stamp(at, now).ago, words);
         }
-        assert_eq!(stamp(now, now).exact, "2026-05-28T20:26:40.000Z");
+        let at = stamp(now, now);
+        assert_eq!((at.exact.as_str(), at.clock.as_str()), ("2026-05-28T20:26:40.000Z", "20:26 UTC"));
+        assert_eq!(at.full, "Thursday 28 May 2026, 20:26:40 UTC");
+        assert!(!at.is_day && stamp(now - 30 * DAY, now).is_day);
         assert_eq!((day(now, now).as_str(), day(now - 9 * DAY, now).as_str()), ("Today", "Tuesday 19 May 2026"));
     }
 

@@ -1,7 +1,7 @@
 //! Pages of people who have no account yet: an invitation, and signing up.
 
 use super::frame::Frame;
-use super::parts::{Choice, Field};
+use super::parts::{Choice, Field, Stamp};
 use askama::Template;
 
 /// An invitation behind its link.
@@ -20,8 +20,8 @@ pub struct Invitation {
     pub gives: Vec<String>,
     /// What it does not give any more.
     pub left_out: Vec<String>,
-    /// Until when, in words.
-    pub until: String,
+    /// Until which day.
+    pub until: Stamp,
     /// Who is signed in; empty for nobody.
     pub me: String,
     /// Whether whoever is signed in is the one who is invited.

@@ -71,6 +71,8 @@ pub struct Search {
     pub frame: Frame,
     /// What was searched.
     pub q: String,
+    /// Pages of the console that are called like it.
+    pub places: Vec<Link>,
     /// People found, the first few.
     pub people: Vec<PersonRow>,
     /// Teams found.

@@ -14,8 +14,8 @@ pub struct Sent {
     pub link: String,
     /// Whether a mail is on its way.
     pub mailed: bool,
-    /// Until when the link works, in words.
-    pub until: String,
+    /// Until which day the link works.
+    pub until: Stamp,
     /// Whether opening it proves the address.
     pub vouched: bool,
 }

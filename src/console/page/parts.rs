@@ -210,13 +210,19 @@ pub struct Stamp {
     pub exact: String,
     /// "4 minutes ago", "3 May 2026", or the word for never.
     pub ago: String,
+    /// Whether `ago` is a day, which is another one elsewhere on earth.
+    pub is_day: bool,
+    /// "Sunday 3 May 2026, 14:02:07 UTC", for whoever points at it.
+    pub full: String,
+    /// "14:02 UTC", where the day stands above.
+    pub clock: String,
 }
 
 impl Stamp {
     /// The word for what did not happen or has no end.
     #[must_use]
     pub fn never(word: &str) -> Self {
-        Self { exact: String::new(), ago: word.to_owned() }
+        Self { ago: word.to_owned(), ..Self::default() }
     }
     /// Whether there is no moment behind it.
     #[must_use]
