@@ -313,7 +313,7 @@ fn fields(kind: &str) -> BTreeSet<String> {
 }
 
 /// The team `acme` with one project of each visibility, and the team `closed` with a project nobody outside reads.
-fn furnish(world: &World) {
+pub fn furnish(world: &World) -> (Person, Person) {
     let ta = &world.team_admin.client;
     for (name, access) in
         [("fusion", "PRIVATE"), ("atlas", "USER_READ"), ("square", "USER_WRITE"), ("vault", "RESTRICTED")]
@@ -324,6 +324,40 @@ fn furnish(world: &World) {
     let owner = world.server.person("olga", "member");
     world.admin.client.create_team("closed", Some(&owner.username)).is(200);
     owner.client.upsert_project("closed", "inner", None).is(200);
+    // A custom role with a little of everything that can be given, and somebody whose seats are for reading.
+    let more = ["team:update_member", "team:invite_user", "project:update", "project:update_member"];
+    world.admin.client.create_role("Steward", "member", &more).is(200);
+    let (cara, sven) = (world.teammate("cara", "Steward"), world.teammate("sven", "member"));
+    world.admin.client.set_seats("sven", Some("viewer"), Some("viewer")).is(200);
+    (cara, sven)
+}
+
+/// Whether a path belongs to a surface for machines rather than to the pages.
+fn is_api(path: &str) -> bool {
+    let machines =
+        ["/access/", "/admin/", "/files/", "/metrics", "/.well-known/", "/scim/", "/healthz", "/ready", "/assets/"];
+    machines.iter().any(|begin| path.starts_with(begin))
+}
+
+/// The routes that are for machines.
+pub fn machine_routes() -> impl Iterator<Item = &'static str> {
+    let path = |route: &'static str| route.split(' ').nth(1).unwrap();
+    ROUTES
+        .iter()
+        .map(|(route, _)| *route)
+        .filter(move |route| is_api(path(route)) || matches!(path(route), "/graphql" | "/oidc/token"))
+}
+
+/// Every page of the grid with what it answers somebody of the cast.
+pub fn pages(who: &str) -> Vec<(&'static str, &'static str)> {
+    let column = CAST.iter().position(|name| *name == who).unwrap();
+    let rows: BTreeMap<&str, &str> = include_str!("../golden/permissions.txt")
+        .lines()
+        .filter_map(|line| line.strip_prefix("GET ")?.split_once(' '))
+        .map(|(path, cells)| (path, cells.split_whitespace().nth(column).unwrap()))
+        .collect();
+    let paths = ROUTES.iter().flat_map(|(_, paths)| paths.iter()).filter(|path| !is_api(path));
+    paths.map(|path| (*path, rows[path])).collect()
 }
 
 /// A key of `owner` that only reads.
@@ -372,17 +406,12 @@ fn every_route_and_every_field_has_its_row() {
 #[test]
 fn who_may_what_is_the_reviewed_grid() {
     let world = World::new();
-    furnish(&world);
+    let (cara, sven) = furnish(&world);
     // The deactivated person comes back for a moment to get a session, which must not survive.
     world.server.cli(&["user", "reactivate", "dora"]).ok();
     let dora = browser(&world, &world.deactivated);
     crate::harness::world::deactivate(&world.admin, &world.deactivated);
     let reader = read_only(&world, "root");
-    // A custom role with a little of everything that can be given, and somebody whose seats are for reading.
-    let more = ["team:update_member", "team:invite_user", "project:update", "project:update_member"];
-    world.admin.client.create_role("Steward", "member", &more).is(200);
-    let (cara, sven) = (world.teammate("cara", "Steward"), world.teammate("sven", "member"));
-    world.admin.client.set_seats("sven", Some("viewer"), Some("viewer")).is(200);
     let keys: BTreeMap<&str, Client> = BTreeMap::from([
         ("anonymous", world.anonymous.clone()),
         ("admin", world.admin.client.clone()),
@@ -415,9 +444,6 @@ fn who_may_what_is_the_reviewed_grid() {
         let cells: Vec<String> =
             CAST.iter().zip(cells).map(|(who, cell)| format!("{cell:<w$}", w = who.len())).collect();
         writeln!(grid, "{label:<78}{}", cells.join(" ").trim_end()).unwrap();
-    };
-    let is_api = |path: &str| {
-        ["/access/", "/admin/", "/files/", "/metrics", "/.well-known/", "/scim/"].iter().any(|p| path.starts_with(p))
     };
     let mut open = String::new();
     for (route, paths) in ROUTES {
