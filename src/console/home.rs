@@ -139,7 +139,7 @@ pub fn chart(series: Vec<Series>, days: &[DayCounts], counts: impl Fn(&DayCounts
 }
 
 /// Pages that are found by what people call them: title, other words for it, address, whether only admins open it.
-const PLACES: [(&str, &str, &str, bool); 24] = [
+const PLACES: [(&str, &str, &str, bool); 25] = [
     ("My account", "profile sessions sign out", "/console/account", false),
     ("My API keys", "token wandb login credential", "/authorize", false),
     ("My password", "change", "/console/account/password", false),
@@ -153,7 +153,8 @@ const PLACES: [(&str, &str, &str, bool); 24] = [
     ("Invitations", "invite colleague people", "/console/invitations", true),
     ("Invite many", "bulk csv list invitations", "/console/invitations/bulk", true),
     ("Service accounts", "machines robots", "/org/dashboard/service-accounts", true),
-    ("Organization", "seats billing rename", "/console/organization", true),
+    ("Dashboard", "seats activity sign-ins", "/org/dashboard", true),
+    ("Organization", "seats billing rename rules", "/console/organization", true),
     ("Domains", "capture claim newcomers", "/console/organization/domains", true),
     ("Roles", "permissions custom", "/console/roles", true),
     ("Why?", "explain access denied cannot see", "/console/why", false),
