@@ -47,7 +47,8 @@ pub async fn texts(servers: &[SocketAddr], name: &str, id: u16) -> Result<Vec<St
     Err(why)
 }
 
-fn question(name: &str, id: u16) -> Option<Vec<u8>> {
+/// The question for the TXT records of `name`; none for what is no name.
+pub fn question(name: &str, id: u16) -> Option<Vec<u8>> {
     let mut out = vec![];
     out.extend(id.to_be_bytes());
     // A question with recursion desired, of one name.
@@ -91,7 +92,8 @@ async fn ask(server: SocketAddr, question: &[u8], id: u16) -> Result<Vec<String>
     }
 }
 
-fn fits(answer: &[u8], question: &[u8], id: u16) -> bool {
+/// Whether a message repeats the question, and so may be the answer to it.
+pub fn fits(answer: &[u8], question: &[u8], id: u16) -> bool {
     answer.len() >= question.len()
         && answer[..2] == id.to_be_bytes()
         && answer[2] & 0x80 != 0
@@ -99,7 +101,10 @@ fn fits(answer: &[u8], question: &[u8], id: u16) -> bool {
 }
 
 /// The texts in an answer whose records begin at `at`.
-fn read(answer: &[u8], at: usize) -> Result<Vec<String>, String> {
+///
+/// # Errors
+/// What the server did, as the end of a sentence.
+pub fn read(answer: &[u8], at: usize) -> Result<Vec<String>, String> {
     let number = |at: usize| Some(u16::from_be_bytes([*answer.get(at)?, *answer.get(at + 1)?]));
     match answer.get(3).map_or(15, |b| b & 15) {
         0 => {}

@@ -21,6 +21,7 @@ mod manual;
 mod members;
 mod organization;
 pub mod page;
+pub mod pasted;
 mod people;
 mod person;
 mod plot;

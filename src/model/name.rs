@@ -104,7 +104,7 @@ pub fn check_email(address: &str) -> Result<String> {
             && !domain.starts_with(['.', '-'])
             && !domain.ends_with(['.', '-'])
             && domain.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-')
-            && !local.contains(['@', '<', '>', '"', ',', ';', '\\', '(', ')'])
+            && !local.contains(['@', '<', '>', '"', ',', ';', ':', '\\', '(', ')', '[', ']'])
     });
     if !shape || address.len() > EMAIL_MAX || address.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Error::invalid("That is not an e-mail address. It should look like name@example.com."));
