@@ -30,7 +30,7 @@ pub fn sent(waiting: &Waiting, link: Option<String>) -> Sent {
         link: link.unwrap_or_default(),
         mailed: waiting.mailed,
         until: words::on_day(waiting.invite.expires_at),
-        vouched: waiting.invite.vouched,
+        vouched: waiting.proves,
     }
 }
 

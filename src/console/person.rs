@@ -93,6 +93,7 @@ fn page(
                 .crumb(name.clone(), ""),
             name: user.name.clone(),
             emails: user.emails.iter().map(|e| e.address.clone()).collect(),
+            is_unproved: user.emails.first().is_some_and(|e| !e.verified),
             role: words::org_mark(&user, visit.org),
             role_why: why("organization:read", ""),
             status: Mark::status(user.status.as_str()),
@@ -313,6 +314,13 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
                 Ok(_) => visit.done_or_undo(&home, "The name is saved.", edit.undo(&format!("{home}/rename"), &[])),
                 Err(error) => conflict::page(app, visit, &edit, fields, place(name, what), error),
             }
+        }
+        "vouch" => {
+            let user = app.act(&visit.caller, move |cx| ops::users::vouch(cx, &who)).await?;
+            visit.done(
+                &home,
+                format!("{} counts as the address of {name}, on your word.", user.email().unwrap_or_default()),
+            )
         }
         "deactivate" | "reactivate" => {
             let active = what == "reactivate";

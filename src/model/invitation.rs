@@ -37,9 +37,9 @@ pub struct Invite {
     /// From when on the link is refused; 0 where no link was made.
     #[serde(default)]
     pub expires_at: Millis,
-    /// Whether opening the link proves the address: it went there by mail alone, or the inviter may vouch for addresses.
+    /// Whether its link went to the address by mail and nobody here saw it, so that opening it proves the address.
     #[serde(default)]
-    pub vouched: bool,
+    pub by_mail: bool,
     /// When the link was made last; 0 where none was.
     #[serde(default)]
     pub link_at: Millis,

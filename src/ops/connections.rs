@@ -199,9 +199,16 @@ pub fn touch(cx: &mut Acting, entity: Entity) -> Result<()> {
             .hint("An organization admin can change that on the page Provisioning.")),
         (None, Entity::Team(_)) => Err(Error::new(Code::NotManaged, "The team is a local one.")
             .hint("An organization admin can mark it as managed by this connection on the page Provisioning.")),
-        (None, Entity::Person(user)) if connection.adopts => give(cx, &connection, Entity::Person(user)),
+        (None, Entity::Person(user)) if connection.adopts && is_proved(cx, user)? => give(cx, &connection, entity),
         (None, Entity::Person(user)) => wish(cx, &connection, user),
     }
+}
+
+/// Whether it is proved whose an account is: one that somebody made with another person's address would come to share what the
+/// directory gives that person, so an admin is asked.
+fn is_proved(cx: &Acting, user: UserId) -> Result<bool> {
+    let user = cx.view().shared(&schema::USERS, &user)?;
+    Ok(user.is_some_and(|user| user.emails.iter().all(|e| e.verified)))
 }
 
 /// Marks what a connection just made as managed by it; what others make is local.

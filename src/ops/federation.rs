@@ -5,6 +5,7 @@
 //!
 //! - A person is found by address, which `sub` must be; by the verified `email` claim only where the issuer's terms say so
 //!   (mission facts, C20). Addresses win over subjects of service accounts: nobody can catch a person's tokens by making one.
+//!   Only a proved address finds its account: somebody else may have made one with an address that is not theirs.
 //! - Access tokens are sorted by their end and swept away from the front, a slice at a time.
 
 use super::{Acting, changed, issuers, service_accounts};
@@ -16,7 +17,7 @@ use crate::model::federation::{AccessToken, Issuer, IssuerPapers, SECRET_LEN};
 use crate::model::name;
 use crate::model::role::Action;
 use crate::model::session::UsedToken;
-use crate::model::user::{Status, User, UserKind};
+use crate::model::user::{Email, Status, User, UserKind};
 use crate::model::{OrgId, UserId};
 use crate::policy::{Actor, Credential, Resource, Subject};
 use crate::store::{Range, Read, Tx, schema};
@@ -130,8 +131,16 @@ fn person(view: &impl Read, org: OrgId, address: &str) -> Result<Option<Arc<User
     }
     let found = view.find_shared(&schema::USER_BY_EMAIL, &name::fold(address))?;
     // Folding is for finding; what a token says must be the address but for case.
-    let same = |user: &User| user.emails.iter().any(|e| e.address.to_lowercase() == address.to_lowercase());
-    Ok(found.filter(|user| user.kind == UserKind::Person && user.membership(org).is_some() && same(user)))
+    let same = |e: &&Email| e.address.to_lowercase() == address.to_lowercase();
+    let Some(user) = found.filter(|user| user.kind == UserKind::Person && user.membership(org).is_some()) else {
+        return Ok(None);
+    };
+    match user.emails.iter().find(same) {
+        None => Ok(None),
+        Some(email) if email.verified => Ok(Some(user)),
+        Some(_) => Err(refused("An account here has this address (sub), and nobody proved that it is theirs.")
+            .hint("Open the link of an invitation that was mailed to it, or ask an organization admin.")),
+    }
 }
 
 /// A fresh secret, drawn before the transaction so that a re-run stores the same one.

@@ -94,6 +94,8 @@ pub struct Waiting {
     pub mailed: bool,
     /// Whether the asker may see the link: where it was not mailed, and where they may vouch for addresses anyway.
     pub shown: bool,
+    /// Whether opening it proves the address, as long as whoever vouches for that by seeing the link may.
+    pub proves: bool,
 }
 
 /// What inviting to a team did.
@@ -116,6 +118,7 @@ pub fn to_team(cx: &mut Acting, team: &str, who: &str, role: &str, sending: Opti
     let typed = team;
     let team = teams::must_exist(cx.view(), typed)?;
     let user = users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some());
+    user.iter().try_for_each(|user| users::must_be_meant(user, who))?;
     let action = match &user {
         Some(user) if is_joining(cx, &team, user)? => Action::TeamJoin,
         _ => Action::TeamInviteUser,
@@ -167,16 +170,16 @@ fn address_to_team(
         // One that still waits is not made anew: its mail is on the way.
         Some(present) if !present.is_over(cx.now()) && (sending.is_none() || !present.token.is_empty()) => {
             let held = Held::load(cx.view(), present.role)?;
-            return Ok(Invited::Pending(Waiting { invite: present, held, mailed: false, shown: false }));
+            return Ok(Invited::Pending(Waiting { invite: present, held, mailed: false, shown: false, proves: false }));
         }
         Some(over) => Invite { role: given.role, by, ..over },
         None => Invite { team: Some(team.id), role: given.role, ..blank(cx, team.org, email, by)? },
     };
-    let (mailed, shown) = attach(cx, &grant, &mut invite, sending)?;
+    let (mailed, shown, proves) = attach(cx, &grant, &mut invite, sending)?;
     cx.put(&grant, &schema::INVITES, &invite)?;
     let changes = [changed("invited", None, Some(&invite.email)), changed("role", None, Some(given.label()))];
     cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Invited::Pending(Waiting { invite, held: given, mailed, shown }))
+    Ok(Invited::Pending(Waiting { invite, held: given, mailed, shown, proves }))
 }
 
 fn inviter(cx: &Acting, email: &str) -> Result<UserId> {
@@ -199,25 +202,31 @@ fn blank(cx: &mut Acting, org: OrgId, email: String, by: UserId) -> Result<Invit
         created_at: cx.now(),
         token: String::new(),
         expires_at: 0,
-        vouched: false,
+        by_mail: false,
         link_at: 0,
     })
 }
 
-/// Gives an invitation a fresh link, and its mail a place in the outbox. Gives whether it is mailed, and whether the asker may
-/// see the link. Who can read the link can make an account with that address, so what it proves depends on that.
-fn attach(cx: &mut Acting, grant: &Grant, invite: &mut Invite, sending: Option<&Sending>) -> Result<(bool, bool)> {
-    let Some(sending) = sending else { return Ok((false, false)) };
+/// Gives an invitation a fresh link, and its mail a place in the outbox. Gives whether it is mailed, whether the asker may see
+/// the link, and whether it proves the address. Who can read the link can make an account with that address, so what it proves
+/// depends on that; the word of an asker who saw it counts for as long as they may give it ([`take_up`]).
+fn attach(
+    cx: &mut Acting,
+    grant: &Grant,
+    invite: &mut Invite,
+    sending: Option<&Sending>,
+) -> Result<(bool, bool, bool)> {
+    let Some(sending) = sending else { return Ok((false, false, false)) };
     let vouches = cx.can(Action::UserCreate, Resource::Org(invite.org))?;
     let mailed = sending.mail && cx.settings().mail().is_on();
     invite.token = sending.link.hash();
     invite.link_at = cx.now();
     invite.expires_at = cx.now().saturating_add(cx.settings().people().invitations_valid);
-    invite.vouched = mailed || vouches;
+    invite.by_mail = mailed && !vouches;
     if mailed {
         outbox::queue(cx, grant, invite.org, &invite.email, Letter::Invitation(invite.id), &sending.link)?;
     }
-    Ok((mailed, !mailed || vouches))
+    Ok((mailed, !mailed || vouches, mailed || vouches))
 }
 
 /// What somebody is invited to the organization with.
@@ -267,6 +276,7 @@ pub fn to_org(cx: &mut Acting, wanted: &Wanted, sending: &Sending) -> Result<Wel
     }
     let user = users::by_name(cx.view(), who)?.filter(|u| u.org_role(org).is_some());
     if let Some(user) = user {
+        users::must_be_meant(&user, who)?;
         if user.is_service() {
             return Err(Error::invalid(
                 "A service account is not invited; it belongs to a team or to the organization.",
@@ -296,7 +306,7 @@ pub fn to_org(cx: &mut Acting, wanted: &Wanted, sending: &Sending) -> Result<Wel
     };
     let teams = places.iter().map(|team| team.id).collect();
     let mut invite = Invite { org_role, teams, role, ..invite };
-    let (mailed, shown) = attach(cx, &grant, &mut invite, Some(sending))?;
+    let (mailed, shown, proves) = attach(cx, &grant, &mut invite, Some(sending))?;
     cx.put(&grant, &schema::INVITES, &invite)?;
     let names: Vec<&str> = places.iter().map(|team| team.name.as_str()).collect();
     let changes = [
@@ -305,7 +315,7 @@ pub fn to_org(cx: &mut Acting, wanted: &Wanted, sending: &Sending) -> Result<Wel
         changed("teams", None, Some(names.join(", ")).filter(|n| !n.is_empty()).as_deref()),
     ];
     cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Welcomed::Pending(Waiting { invite, held, mailed, shown }))
+    Ok(Welcomed::Pending(Waiting { invite, held, mailed, shown, proves }))
 }
 
 /// Many at once, each with a link of its own: what became of each, in order. One that cannot be invited keeps no other back.
@@ -363,11 +373,11 @@ pub fn resend(cx: &mut Acting, id: InviteId, sending: &Sending) -> Result<Waitin
     }
     let by = inviter(cx, &invite.email)?;
     let mut invite = Invite { by, ..invite };
-    let (mailed, shown) = attach(cx, &grant, &mut invite, Some(sending))?;
+    let (mailed, shown, proves) = attach(cx, &grant, &mut invite, Some(sending))?;
     cx.put(&grant, &schema::INVITES, &invite)?;
     let changes = [changed("invited", None, Some(&invite.email)), changed("link", Some("sent"), Some("sent anew"))];
     cx.record(grant, changes.into_iter().flatten().collect())?;
-    Ok(Waiting { invite, held, mailed, shown })
+    Ok(Waiting { invite, held, mailed, shown, proves })
 }
 
 /// Withdraws an invitation; one of a team that promises what the asker lacks stays, as such a member would.

@@ -275,7 +275,7 @@ pub(super) fn in_team(view: &impl Read, project: &Project, user: UserId) -> Resu
 pub(super) fn team_member(view: &impl Read, project: &Project, typed: &str) -> Result<User> {
     let user = super::users::by_name(view, typed)?;
     match user {
-        Some(user) if in_team(view, project, user.id)? => Ok(user),
+        Some(user) if in_team(view, project, user.id)? => super::users::must_be_meant(&user, typed).map(|()| user),
         _ => {
             let typed: String = typed.chars().filter(|c| !c.is_control()).take(60).collect();
             Err(Error::new(Code::NotAMember, format!("'{typed}' is not a member of the project's team."))

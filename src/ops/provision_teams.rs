@@ -336,7 +336,9 @@ fn look_up_person(cx: &Acting, org: OrgId, text: &str) -> Result<Option<User>> {
         }
         None => None,
     };
-    Ok(user.filter(|u| u.status != Status::Deleted && !u.is_service() && u.org_role(org).is_some()))
+    let user = user.filter(|u| u.status != Status::Deleted && !u.is_service() && u.org_role(org).is_some());
+    user.iter().try_for_each(|user| super::users::must_be_meant(user, text))?;
+    Ok(user)
 }
 
 /// These people, each once.

@@ -29,7 +29,7 @@ pub fn takes<V: Read>(cx: &Cx<V>, address: &str) -> Result<bool> {
 }
 
 /// Has a link mailed that proves an address. Where the address has an account already, or a link was mailed a moment ago,
-/// nothing is done, and nobody is told.
+/// no mail goes out, and nobody is told: what is written, and so the time it takes, is the same.
 ///
 /// # Errors
 /// [`Code::InvalidValue`] for what is no address, [`Code::NotOffered`] where it cannot sign up.
@@ -43,7 +43,7 @@ pub fn begin(cx: &mut Acting, address: &str, sending: &Sending) -> Result<()> {
     let email = name::fold(&address);
     let asked = cx.view().get(&schema::SIGN_UPS, &email)?.map_or(0, |before| before.asked_at);
     let is_known = cx.view().holder(&schema::USER_BY_EMAIL, &email)?.is_some();
-    if is_known || cx.now() - asked < AGAIN {
+    if cx.now() - asked < AGAIN {
         return Ok(());
     }
     let grant = cx.allow(Action::UserCreate, Resource::Org(domain.org))?;
@@ -51,7 +51,11 @@ pub fn begin(cx: &mut Acting, address: &str, sending: &Sending) -> Result<()> {
     let token = sending.link.hash();
     let row = SignUp { email, org: domain.org, token, asked_at: now, expires_at: now + VALID };
     cx.tx().put(&schema::SIGN_UPS, &row)?;
-    outbox::queue(cx, &grant, domain.org, &address, Letter::SignUp, &sending.link)
+    if is_known {
+        return Ok(());
+    }
+    // To the very address that becomes the account's: one that only folds to it may be somebody else's mailbox.
+    outbox::queue(cx, &grant, domain.org, &row.email, Letter::SignUp, &sending.link)
 }
 
 /// What the page behind the link shows.

@@ -344,8 +344,16 @@ fn may_link(cx: &Acting, user: &User, who: &ExternalIdentity, settings: &Follow)
     if !settings.vouches(who) {
         return refuse("The company's sign-in does not say that your address is verified. Ask an organization admin.");
     }
-    if !cx.settings().sign_in().link_by_email && is_used(cx.view(), user)? {
-        return refuse("Sign in with the password and link it on the page My account, or ask an organization admin.");
+    if is_used(cx.view(), user)? {
+        if !cx.settings().sign_in().link_by_email {
+            return refuse(
+                "Sign in with the password and link it on the page My account, or ask an organization admin.",
+            );
+        }
+        // Whoever made it with this address without proving it has its password and keys, and would share it from now on.
+        if !user.emails.first().is_some_and(|e| e.verified) {
+            return refuse("Nobody proved that the address of that account is its owner's. Ask an organization admin.");
+        }
     }
     Ok(())
 }

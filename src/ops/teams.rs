@@ -413,9 +413,11 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
 
 /// An active or deactivated person of `org` by username or address.
 pub(super) fn person<V: Read>(cx: &Cx<V>, org: OrgId, typed: &str) -> Result<User> {
-    super::users::by_name(cx.view(), typed)?
-        .filter(|u| !u.is_service() && u.org_role(org).is_some())
-        .ok_or_else(|| Error::not_found(format!("There is no user '{}' in the organization.", shown(typed))))
+    let found = super::users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.org_role(org).is_some());
+    let missing = || Error::not_found(format!("There is no user '{}' in the organization.", shown(typed)));
+    let person = found.ok_or_else(missing)?;
+    super::users::must_be_meant(&person, typed)?;
+    Ok(person)
 }
 
 fn member(view: &impl Read, team: &Team, who: &str) -> Result<(User, Membership)> {

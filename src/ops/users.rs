@@ -306,6 +306,7 @@ pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User>
         changed("username", Some(&before.username), Some(&user.username)),
         changed("name", Some(&before.name), Some(&user.name)),
         changed("email", before.email(), user.email()),
+        changed("address", proof(&before), proof(&user)),
     ]
     .into_iter()
     .flatten()
@@ -333,6 +334,18 @@ fn own_team(cx: &Acting, user: &User, typed: &str) -> Result<Option<TeamId>> {
         Error::invalid(format!("{} is in no team of that name.", user.username))
             .hint("The default team is one of the person's own teams.")
     })
+}
+
+/// Vouches for the address of an account that somebody else made it with, or its owner without proving it.
+pub fn vouch(cx: &mut Acting, typed: &str) -> Result<User> {
+    let user = must_exist(cx.view(), typed)?;
+    let change = UserChange { email: user.email().map(str::to_owned), ..UserChange::default() };
+    update(cx, &user.username, &change)
+}
+
+/// Whether it is proved that the first address of an account is its owner's; absent where there is none.
+fn proof(user: &User) -> Option<&'static str> {
+    user.emails.first().map(|e| if e.verified { "proven" } else { "unproven" })
 }
 
 /// Sets the password of the asker (`typed` is the asker's own name), or anybody's from the shell. All other sessions end.
@@ -471,6 +484,22 @@ pub(crate) fn known_as(view: &impl Read, typed: &str) -> Result<Option<Arc<User>
         return Ok(Some(user));
     }
     view.find_shared(&schema::USER_BY_EMAIL, &folded)
+}
+
+/// Refuses to give something to whoever was named by an address that nobody proved: anybody could have made an account with
+/// it, and what the person of that address is meant to get would be theirs.
+///
+/// # Errors
+/// [`Code::InvalidValue`].
+pub(super) fn must_be_meant(user: &User, typed: &str) -> Result<()> {
+    let folded = name::fold(typed);
+    if !user.emails.iter().any(|e| !e.verified && name::fold(&e.address) == folded) {
+        return Ok(());
+    }
+    Err(Error::invalid("An account here has this address, and nobody proved that it is its owner's.").hint(format!(
+        "Name {} by username if you know that they are meant, or ask an organization admin to vouch for the address.",
+        user.username
+    )))
 }
 
 fn must_exist(view: &impl Read, typed: &str) -> Result<User> {

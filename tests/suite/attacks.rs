@@ -3,13 +3,15 @@
 //! is taken from; `permissions` holds the whole grid of who may what.
 //!
 //! `rights` and `roles` (people who want more), `doors` (an admin who is kept out), `credentials` (keys, sessions, passwords), `forms` (other sites), `leaks` (secrets and
-//! existence), `runs` (files, streams, filters), `wire` (HTTP itself), `limits` (what eats the machine).
+//! existence), `machines` (keys and tokens), `people` (invitations and lists), `runs` (files, streams, filters), `wire` (HTTP itself), `limits` (what eats the machine).
 
 mod credentials;
 mod doors;
 pub mod forms;
 mod leaks;
 mod limits;
+mod machines;
+mod people;
 mod rights;
 mod roles;
 mod runs;

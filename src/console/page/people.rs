@@ -110,6 +110,8 @@ pub struct Person {
     pub name: String,
     /// All e-mails, the first one first.
     pub emails: Vec<String>,
+    /// Whether nobody proved that the first one is theirs.
+    pub is_unproved: bool,
     /// Role in the organization.
     pub role: Mark,
     /// The reasons behind that role.

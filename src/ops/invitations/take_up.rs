@@ -76,6 +76,14 @@ fn weigh<V: Read>(cx: &Cx<V>, invite: &Invite) -> Result<Gives> {
     Ok(Gives { places, left_out })
 }
 
+/// Whether opening the link proves the address now: it went there by mail alone, or whoever saw it here may still vouch for
+/// addresses.
+fn proves<V: Read>(cx: &Cx<V>, invite: &Invite) -> Result<bool> {
+    let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
+    let may = |facts: Facts| decide(&facts, Action::UserCreate).allowed();
+    Ok(invite.by_mail || cx.facts(&inviter, Resource::Org(invite.org)).map(may)?)
+}
+
 /// What the page of an invitation says.
 #[derive(Clone, Debug)]
 pub struct Offer {
@@ -136,7 +144,7 @@ pub fn accept_new(cx: &mut Acting, token: &str, new: &NewUser) -> Result<User> {
         email: invite.email.clone(),
         org: Some(invite.org),
         role: Some(invite.org_role),
-        unverified: !invite.vouched,
+        unverified: !proves(cx, &invite)?,
         ..new.clone()
     };
     // Before the account is made, which takes up the other invitations of the address.
@@ -177,9 +185,10 @@ pub fn accept(cx: &mut Acting, token: &str) -> Result<User> {
         changes.extend(changed("organization", None, Some(&org)));
         changes.extend(changed("role", None, Some(invite.org_role.as_str())));
     }
-    let proves = |e: &Email| invite.vouched && !e.verified && name::fold(&e.address) == address;
-    if user.emails.iter().any(proves) {
-        user.emails.iter_mut().filter(|e| proves(e)).for_each(|e| e.verified = true);
+    let is_proved = proves(cx, &invite)?;
+    let becomes = |e: &Email| is_proved && !e.verified && name::fold(&e.address) == address;
+    if user.emails.iter().any(becomes) {
+        user.emails.iter_mut().filter(|e| becomes(e)).for_each(|e| e.verified = true);
         changes.extend(changed("address", Some("unproven"), Some("proven")));
     }
     changes.extend(gone(&invite));

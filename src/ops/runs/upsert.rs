@@ -283,6 +283,7 @@ fn author(cx: &mut Acting, grant: &Grant, project: &Project, claimed: &Claimed) 
     if let (Some(person), Entity::Team(team)) = (&person, project.entity)
         && person.status == Status::Active
         && !person.is_service()
+        && crate::ops::users::must_be_meant(person, &typed).is_ok()
         && cx.view().get(&schema::MEMBERSHIPS, &(team, person.id))?.is_some()
     {
         return Ok((Some(person.id), String::new()));

@@ -130,7 +130,7 @@ async fn f133_f134_f161_who_invites_whom() {
         assert_eq!(w.app.invite(&as_user(member), to("x@example.com"), false).await.unwrap_err().code(), Code::Denied);
     }
     let (waiting, link) = w.to_team(&tea, "acme", "x@example.com", "admin").await.unwrap();
-    assert!(link.is_some() && !waiting.invite.vouched, "shown to a team admin, it proves nothing");
+    assert!(link.is_some() && !waiting.proves, "shown to a team admin, it proves nothing");
     assert_eq!(w.to_team(&mia, "acme", "y@example.com", "member").await.unwrap_err().code(), Code::Denied);
     let id = waiting.invite.id;
     assert!(w.app.act(&as_user(&mia), move |cx| invitations::withdraw(cx, id)).await.is_err());
@@ -274,7 +274,7 @@ async fn f141_f142_mail_waits_in_the_outbox_sealed_and_is_tried_again() {
     else {
         panic!("mailed, the link is not the team admin's to see")
     };
-    assert!(loud.mailed && loud.invite.vouched);
+    assert!(loud.mailed && loud.proves && loud.invite.by_mail);
     let mail = &list()[0];
     let token = w.mailed();
     assert!(!mail.secret.contains(&token) && mail.state == MailState::Waiting);
@@ -545,4 +545,127 @@ async fn f135_f154_newcomers_by_the_companys_sign_in_follow_their_domain() {
     let new = comes("4", "new@corp.example", true).await.unwrap();
     assert_eq!((w.role(&new, "lab"), w.role(&new, "acme")), (Some(TeamRole::Member), None));
     assert!(w.findings().is_empty());
+}
+
+/// Classic pre-hijacking: whoever can make an account with another person's address waits there for what that person is given.
+#[tokio::test]
+async fn an_address_that_nobody_proved_finds_nobody_to_give_something_to() {
+    let w = world();
+    let (ana, tea) = (w.user("ana", OrgRole::Admin).await, w.user("tea", OrgRole::Member).await);
+    for team in ["acme", "lab"] {
+        w.team(team, if team == "acme" { "tea" } else { "ana" }).await;
+    }
+    // Without a mail server a team admin sees the link, and opens it with a password of their own.
+    let (_, link) = w.to_team(&tea, "acme", "zoe@example.com", "viewer").await.unwrap();
+    let mallory = w.accept(&code(link), "mallory").await.unwrap();
+    assert!(!mallory.emails[0].verified);
+    let address = "Zoe@example.com";
+    let refused = |error: crate::error::Error| {
+        assert_eq!(error.code(), Code::InvalidValue, "{error}");
+        assert!(error.sentence().contains("nobody proved") && error.sentence().contains("mallory"), "{error}");
+    };
+    let wanted = Wanted { teams: vec!["lab".into()], ..to(address) };
+    refused(w.app.invite(&as_user(&ana), wanted.clone(), false).await.unwrap_err());
+    refused(w.app.invite_to_team(&as_user(&ana), "lab", address, "member", false).await.unwrap_err());
+    let by = as_user(&ana);
+    refused(w.app.act(&by, move |cx| teams::create(cx, "new", Some(address)).map(drop)).await.unwrap_err());
+    let new = NewProject {
+        entity: Some("acme".into()),
+        name: "vault".into(),
+        visibility: Some(Visibility::Restricted),
+        members: vec![],
+    };
+    w.app.act(&as_user(&tea), move |cx| projects::create(cx, &new).map(drop)).await.unwrap();
+    refused(w.app.act(&as_user(&tea), move |cx| project_members::add(cx, "acme", "vault", address)).await.unwrap_err());
+    // A sign-in with the address and administration by it are not giving.
+    w.app.ask(&by, |cx| users::get(cx, address)).unwrap();
+    // By its name it is plain who is meant; and an admin may vouch, a team admin may not.
+    w.app.act(&as_user(&tea), |cx| project_members::add(cx, "acme", "vault", "mallory")).await.unwrap();
+    assert!(w.app.act(&as_user(&tea), |cx| users::vouch(cx, "mallory").map(drop)).await.is_err());
+    assert!(w.app.act(&as_user(&mallory), |cx| users::vouch(cx, "mallory").map(drop)).await.is_err());
+    w.app.act(&by, |cx| users::vouch(cx, "mallory").map(drop)).await.unwrap();
+    let event = w.events("user:update").await.remove(0);
+    assert!(event.changes.iter().any(|c| c.field == "address" && c.to.as_deref() == Some("proven")), "{event:?}");
+    assert!(matches!(w.app.invite(&by, wanted, false).await.unwrap().0, Welcomed::Added(_, teams) if teams == ["lab"]));
+    assert!(w.findings().is_empty());
+}
+
+/// CVE-2019-19844 Django: the mail went to the address as typed, the account to the one it folds to.
+#[tokio::test]
+async fn the_link_of_a_sign_up_goes_to_the_very_address_that_the_account_gets() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.captured(&ana, "corp.example", None).await;
+    for (typed, becomes) in [
+        ("\u{fb01}ona@corp.example", "fiona@corp.example"),
+        ("\u{212a}im@corp.example", "kim@corp.example"),
+        ("Zoe@Corp.Example", "zoe@corp.example"),
+    ] {
+        w.sign_up(typed).await.unwrap();
+        let mails = w.app.ask(&shell(), |cx| outbox::list(cx, crate::store::Range::all().limit(1))).unwrap().items;
+        assert_eq!(mails[0].to, becomes);
+        let (_, session) =
+            w.app.finish_sign_up(&w.mailed(), NewUser::default(), PASSWORD, vec![], &nobody()).await.unwrap();
+        let made = w.app.store.read(|view| view.get(&schema::USERS, &session.user)).unwrap().unwrap();
+        assert_eq!(made.email(), Some(becomes));
+    }
+}
+
+/// GO-2025-3854 OpenBao: who exists could be told by the time it took. Both do the same work: one row, one commit.
+#[tokio::test]
+async fn a_sign_up_costs_the_same_whether_the_address_is_known() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.captured(&ana, "example.com", None).await;
+    let written = |address: &str| w.app.store.read(|view| view.get(&schema::SIGN_UPS, &address.to_owned())).unwrap();
+    let mails = || w.app.ask(&shell(), |cx| outbox::list(cx, crate::store::Range::all())).unwrap().items.len();
+    for (address, mailed) in [("ana@example.com", 0), ("new@example.com", 1)] {
+        let before = mails();
+        w.sign_up(address).await.unwrap();
+        let first = written(address).unwrap();
+        assert_eq!(mails() - before, mailed, "{address}");
+        w.sign_up(address).await.unwrap();
+        assert_eq!((written(address).unwrap(), mails() - before), (first, mailed), "{address}: once a minute");
+    }
+    assert!(w.findings().is_empty());
+}
+
+/// Two browsers open one link at the same moment.
+#[tokio::test]
+async fn a_link_opened_twice_at_once_makes_one_account() {
+    let w = world();
+    let ana = w.user("ana", OrgRole::Admin).await;
+    w.team("acme", "ana").await;
+    let (_, code) = w.invited(&ana, Wanted { teams: vec!["acme".into()], ..to("zoe@example.com") }).await;
+    let (one, two, three) = tokio::join!(w.accept(&code, "one"), w.accept(&code, "two"), w.accept(&code, "three"));
+    let done = [one, two, three];
+    assert_eq!(done.iter().filter(|made| made.is_ok()).count(), 1);
+    for refused in done.iter().filter_map(|made| made.as_ref().err()) {
+        assert!(matches!(refused.code(), Code::InvitationVoid | Code::EmailTaken), "{refused}");
+    }
+    assert!(w.findings().is_empty());
+}
+
+/// CVE-2025-2938 GitLab's class: a word that was given while one could, used after one cannot any more.
+#[tokio::test]
+async fn the_word_of_an_admin_proves_no_address_after_they_are_none() {
+    for mail in [false, true] {
+        let w = world_with(MAIL);
+        w.user("ana", OrgRole::Admin).await;
+        let ben = w.user("ben", OrgRole::Admin).await;
+        w.team("acme", "ben").await;
+        let seen = |name: &'static str| {
+            let (app, by) = (&w.app, as_user(&ben));
+            async move {
+                let who = format!("{name}@example.com");
+                app.invite_to_team(&by, "acme", &who, "member", mail).await.unwrap().1
+            }
+        };
+        let (before, after) = (seen("one").await, seen("two").await);
+        assert!(w.accept(&code(before), "one").await.unwrap().emails[0].verified);
+        w.app.act(&shell(), |cx| users::set_org_role(cx, "ben", OrgRole::Member).map(drop)).await.unwrap();
+        let made = w.accept(&code(after), "two").await.unwrap();
+        assert!(!made.emails[0].verified, "ben saw the link, and vouches for nobody any more (mailed: {mail})");
+        assert_eq!(w.role(&made, "acme"), Some(TeamRole::Member), "he still manages the team");
+    }
 }

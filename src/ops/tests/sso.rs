@@ -278,3 +278,28 @@ async fn a_saved_secret_is_sealed_and_never_goes_to_another_address() {
     let events = world.events("setting:update").await;
     assert!(!format!("{events:?}").contains("hunter2"));
 }
+
+/// Pre-hijacking: an account made with somebody's address before they came, whose maker keeps its password and keys.
+#[tokio::test]
+async fn an_account_made_with_somebody_elses_address_is_not_given_to_them_at_sign_in() {
+    let mut environment = OIDC.to_vec();
+    environment.push(("BAILIWICK_SSO_LINK_BY_EMAIL", "true"));
+    let w = world_with(&environment);
+    let root = w.user("root", OrgRole::Admin).await;
+    let hash = w.app.new_password(PASSWORD, &[]).await.unwrap();
+    for (name, unverified) in [("mallory", true), ("mia", false)] {
+        let new = users::NewUser {
+            email: format!("{name}@corp.example"),
+            username: Some(name.into()),
+            password_hash: Some(hash.clone()),
+            unverified,
+            ..users::NewUser::default()
+        };
+        w.app.act(&shell(), move |cx| users::create(cx, &new).map(drop)).await.unwrap();
+    }
+    assert_eq!(w.comes(&who("2", "mia@corp.example", &[])).await.unwrap().0.username, "mia");
+    let refused = w.comes(&who("1", "mallory@corp.example", &[])).await.unwrap_err();
+    assert!(refused.kind() == Kind::Denied && refused.sentence().contains("Nobody proved"), "{refused}");
+    w.app.act(&as_user(&root), |cx| users::vouch(cx, "mallory").map(drop)).await.unwrap();
+    assert_eq!(w.comes(&who("1", "mallory@corp.example", &[])).await.unwrap().0.username, "mallory");
+}
