@@ -428,8 +428,12 @@ impl App {
     pub fn by_ticket(&self, text: &str, way: Way, origin: Origin) -> Result<(Ticket, Caller)> {
         let now = self.clock.now();
         let ticket = Ticket::open(text, &self.ticket_key, way, now)?;
-        if !self.store.read(|view| ops::runs::files::still_good(view, &ticket, now))? {
-            return Err(Error::denied("The API key that this file address was asked for with is revoked.", true));
+        let ip = origin.ip.parse().ok();
+        if !self.store.read(|view| ops::runs::files::still_good(view, &ticket, now, ip))? {
+            return Err(Error::denied(
+                "The API key that this file address was asked for with is revoked, or not accepted from here.",
+                true,
+            ));
         }
         let subject = Subject { actor: Actor::User(ticket.user), credential: Credential::None };
         Ok((ticket, Caller { subject, origin }))

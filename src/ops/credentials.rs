@@ -66,14 +66,19 @@ pub struct ListedKey {
 }
 
 /// Issues a key to `owner` (a username or address): people to themselves, team admins to their service accounts, the shell
-/// to anybody.
+/// to anybody. It reaches no further than the credential it is made with, nor opens what is closed to its maker.
+///
+/// # Errors
+/// [`Code::Denied`], [`Code::InvalidValue`], [`Code::NotFound`].
 pub fn issue(cx: &mut Acting, owner: &str, new: &NewKey, fresh: &FreshKey) -> Result<ApiKey> {
     let user = super::users::by_name(cx.view(), owner)?.ok_or_else(|| super::absent("user", owner))?;
     let grant = or_absent(cx.allow(Action::ApiKeyCreate, Resource::User(user.id)), "user", owner)?;
     if user.status != Status::Active {
         return Err(Error::invalid(format!("{} is {} and cannot use a key.", user.username, user.status.as_str())));
     }
-    store(cx, grant, &user, new, fresh)
+    let new = super::key_care::narrowed_like_own(cx, new)?;
+    super::key_care::opens_nothing_closed(cx, &user)?;
+    store(cx, grant, &user, &new, fresh)
 }
 
 pub(super) fn store(cx: &mut Acting, grant: Grant, user: &User, new: &NewKey, fresh: &FreshKey) -> Result<ApiKey> {

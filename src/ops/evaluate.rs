@@ -3,8 +3,9 @@
 //! functions, `discover.rs` searches with them.
 //!
 //! About oneself everyone may ask, about others it takes `decision:evaluate`. Somebody who asks about themselves learns
-//! nothing of what is hidden from them: it gets the answer that an absent thing gets. People and things of another
-//! organization than the asker's are absent.
+//! nothing of what is hidden from them: it gets the answer that an absent thing gets; and hears what they may by the credential
+//! they ask with, so that a narrow key finds out nothing of what lies outside of it. People and things of another organization
+//! than the asker's are absent.
 
 use super::{Cx, absent};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -243,7 +244,9 @@ pub(super) fn resource<'q, V: Read>(
 
 /// The facts about `user` and `resource`; `None` where the resource is gone, or of an organization that is not the asker's.
 pub(super) fn facts<V: Read>(cx: &Cx<V>, user: &User, resource: Resource) -> Result<Option<Facts>> {
-    let facts = match cx.facts_of(user, resource) {
+    // Who asks about themselves hears what they may by this very credential, as the code that enforces has it.
+    let seen = if is_asker(cx, user) { cx.facts(cx.subject(), resource) } else { cx.facts_of(user, resource) };
+    let facts = match seen {
         Ok(facts) => facts,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

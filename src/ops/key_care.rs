@@ -1,5 +1,5 @@
-//! How keys are narrowed and kept tidy: places and networks as people type them, what fits which account, and the keys that
-//! nobody uses any more.
+//! How keys are narrowed and kept tidy: places and networks as people type them, what fits which account, how far a key may
+//! reach that is made with another one, and the keys that nobody uses any more.
 
 use super::credentials::{ListedKey, NewKey};
 use super::{Acting, Cx, changed};
@@ -9,7 +9,7 @@ use crate::model::OrgId;
 use crate::model::credential::{ApiKey, KeyPlace, KeyScope};
 use crate::model::role::Action;
 use crate::model::user::{User, UserKind};
-use crate::policy::Resource;
+use crate::policy::{Credential, Resource};
 use crate::store::{Listed, Range, Read, schema};
 use ipnet::IpNet;
 
@@ -104,6 +104,15 @@ pub fn networks_text(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// The organization in which a place is; none where it is gone.
+fn org_of(view: &impl Read, place: KeyPlace) -> Result<Option<OrgId>> {
+    Ok(match place {
+        KeyPlace::Org(org) => Some(org),
+        KeyPlace::Team(id) => view.get(&schema::TEAMS, &id)?.map(|team| team.org),
+        KeyPlace::Project(id) => view.get(&schema::PROJECTS, &id)?.map(|project| project.org),
+    })
+}
+
 /// Refuses a key that its account could not have.
 pub(super) fn check(view: &impl Read, user: &User, new: &NewKey) -> Result<()> {
     if user.service().is_some_and(|s| s.subject.is_some()) {
@@ -116,18 +125,84 @@ pub(super) fn check(view: &impl Read, user: &User, new: &NewKey) -> Result<()> {
     if new.scope == KeyScope::Provisioning && !provisions {
         return Err(Error::invalid("Keys for provisioning belong to service accounts of the organization."));
     }
-    let of = |org: Option<OrgId>| org.is_some_and(|org| user.org_role(org).is_some());
     let exists = match new.scope.place() {
         None => true,
-        Some(KeyPlace::Org(org)) => of(Some(org)),
-        Some(KeyPlace::Team(id)) => of(view.get(&schema::TEAMS, &id)?.map(|t| t.org)),
-        Some(KeyPlace::Project(id)) => of(view.get(&schema::PROJECTS, &id)?.map(|p| p.org)),
+        Some(place) => org_of(view, place)?.is_some_and(|org| user.org_role(org).is_some()),
     };
     if !exists {
         return Err(Error::invalid("A key counts in a place of its owner's organization."));
     }
     if new.networks.len() > NETWORKS_MAX {
         return Err(Error::invalid(format!("A key has at most {NETWORKS_MAX} networks.")));
+    }
+    Ok(())
+}
+
+/// `new` as it may be made with the asker's own credential: what it leaves open is as narrow as that, since whoever got hold of
+/// a narrow or passing credential must not turn it into a wide or lasting one.
+///
+/// # Errors
+/// [`crate::error::Code::Denied`] where it asks for more.
+pub(super) fn narrowed_like_own(cx: &Acting, new: &NewKey) -> Result<NewKey> {
+    let credential = &cx.subject().credential;
+    let (end, networks) = match credential {
+        Credential::Key(id, _) => {
+            let own =
+                cx.view().get(&schema::API_KEYS, id)?.ok_or_else(|| Error::internal("the asker's key is gone"))?;
+            (own.expires_at, own.networks)
+        }
+        Credential::Token { until, .. } => (Some(*until), vec![]),
+        Credential::None | Credential::Shell | Credential::Session(_) => return Ok(new.clone()),
+    };
+    let further = |what: &str| {
+        Error::denied(format!("The new key would {what} than the credential it is made with."), true)
+            .hint("Ask for less, or make it in the console.")
+    };
+    let mut new = new.clone();
+    match end {
+        Some(end) if new.expires_at.is_some_and(|asked| asked > end) => return Err(further("end later")),
+        Some(end) => new.expires_at = Some(new.expires_at.unwrap_or(end)),
+        None => {}
+    }
+    let covered = |network: &IpNet| networks.iter().any(|own| own.contains(network));
+    if new.networks.is_empty() {
+        new.networks = networks;
+    } else if !networks.is_empty() && !new.networks.iter().all(covered) {
+        return Err(further("be accepted from more networks"));
+    }
+    if let Some(KeyPlace::Org(own)) = credential.scope().place() {
+        match new.scope.place() {
+            None if new.scope == KeyScope::Provisioning => {}
+            None => new.scope = KeyScope::Within { place: KeyPlace::Org(own), reads_only: new.scope.reads_only() },
+            Some(place) if org_of(cx.view(), place)? == Some(own) => {}
+            Some(_) => return Err(further("count in another organization")),
+        }
+    }
+    Ok(new)
+}
+
+/// Refuses a key to a machine that was let into a restricted project which is closed to the asker: the key would be a way in.
+///
+/// # Errors
+/// [`crate::error::Code::Denied`].
+pub(super) fn opens_nothing_closed(cx: &Acting, user: &User) -> Result<()> {
+    if user.service().is_none() {
+        return Ok(());
+    }
+    for row in super::project_members::of_user(cx.view(), user.id)?.into_iter().filter(|row| row.invited) {
+        let Some(project) = cx.view().get(&schema::PROJECTS, &row.project)? else { continue };
+        let on = Resource::Project(project.id);
+        // Whoever may add themselves to the team or join the project could as well do that.
+        let open = cx.can(Action::ProjectRead, on)?
+            || cx.can(Action::ProjectJoin, on)?
+            || cx.can(Action::TeamJoin, Resource::Entity(project.entity))?;
+        if !open {
+            return Err(Error::denied(
+                format!("{} works in a restricted project that is closed to you.", user.username),
+                true,
+            )
+            .hint("Ask an admin of the team for its key."));
+        }
     }
     Ok(())
 }

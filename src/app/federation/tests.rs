@@ -6,8 +6,10 @@ use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
 use crate::idp::tests::{Server, Signer, key_set};
 use crate::model::OrgId;
 use crate::model::audit::{Event, Origin, Outcome};
+use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
+use crate::ops::credentials::{self, FreshKey, NewKey};
 use crate::ops::service_accounts::{self, NewService};
 use crate::ops::users::{self, NewUser};
 use crate::policy::Process;
@@ -692,4 +694,57 @@ async fn f089_f090_f091_pods_and_pipelines_act_as_the_service_account_of_their_s
     let new = NewService { name: "catcher".into(), subject: Some("mia@example.com".into()) };
     w.app.act(&shell(), move |cx| service_accounts::create_in_team(cx, "ml", &new).map(drop)).await.unwrap();
     assert_eq!(w.who(&w.good().await).unwrap(), "mia");
+}
+
+/// CVE-2023-3128 Grafana's class: an address is no identity until somebody proved that it is theirs.
+#[tokio::test]
+async fn an_account_made_with_somebody_elses_address_catches_none_of_their_tokens() {
+    let w = world().await;
+    let squat = NewUser {
+        email: "zoe@example.com".into(),
+        username: Some("mallory".into()),
+        unverified: true,
+        ..NewUser::default()
+    };
+    w.app.act(&shell(), move |cx| users::create(cx, &squat)).await.unwrap();
+    let zoe = w.token(json!({ "sub": "zoe@example.com" }));
+    assert!(w.refused(&zoe).await.contains("nobody proved"));
+    // Nor does a machine of that subject stand behind it.
+    w.app
+        .act(&shell(), |cx| {
+            ops::teams::create(cx, "ml", Some("ana"))?;
+            let new = NewService { name: "catcher".into(), subject: Some("zoe@example.com".into()) };
+            service_accounts::create_in_team(cx, "ml", &new).map(drop)
+        })
+        .await
+        .unwrap();
+    assert!(w.refused(&zoe).await.contains("nobody proved"));
+    w.change(Terms { by_email: true, ..terms() }).await;
+    let by_claim = json!({ "sub": "f3c1", "email": "zoe@example.com", "email_verified": true });
+    assert!(w.refused(&w.token(by_claim)).await.contains("nobody proved"));
+    // An admin's word makes it theirs.
+    w.app.act(&w.admin, |cx| users::vouch(cx, "mallory").map(drop)).await.unwrap();
+    assert_eq!(w.who(&w.exchange(&zoe).await.unwrap().token).unwrap(), "mallory");
+}
+
+/// CVE-2024-4006 GitLab's class: a short-lived or narrow credential is turned into a lasting or wide one.
+#[tokio::test]
+async fn an_access_token_makes_no_key_that_outlives_it() {
+    let w = world().await;
+    let token = w.good().await;
+    let by = Caller { subject: w.app.by_key(&token, IP).unwrap(), origin: Origin::default() };
+    let make = |new: NewKey| {
+        let fresh = FreshKey::draw(&w.app.random).unwrap();
+        let (app, by) = (&w.app, &by);
+        async move { app.act(by, move |cx| credentials::issue(cx, "mia", &new, &fresh)).await }
+    };
+    for late in [START + HOUR + 1, START + 400 * DAY] {
+        let refused = make(NewKey { expires_at: Some(late), ..NewKey::default() }).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Denied, "{refused}");
+    }
+    let key = make(NewKey::default()).await.unwrap();
+    assert_eq!(key.expires_at, Some(START + HOUR), "what was left open ends with the token");
+    assert_eq!(key.scope, KeyScope::Within { place: KeyPlace::Org(HOME), reads_only: false });
+    let key = make(NewKey { scope: KeyScope::ReadOnly, ..NewKey::default() }).await.unwrap();
+    assert_eq!(key.scope, KeyScope::Within { place: KeyPlace::Org(HOME), reads_only: true });
 }

@@ -7,11 +7,13 @@ use super::{must_exist, no_run, over, progress, unnamed, upsert::no_run_of};
 use crate::clock::Millis;
 use crate::error::{Code, Error, Kind, Result};
 use crate::model::RunId;
+use crate::model::credential::ApiKey;
 use crate::model::role::Action;
 use crate::model::run::{BlobRemains, Run, RunFile, Usage, check_file_name};
 use crate::ops::{Acting, Cx, changed, federation, projects};
 use crate::policy::{Credential, Resource};
 use crate::store::{Cursor, Listed, Range, Read, Tx, schema};
+use std::net::IpAddr;
 
 /// The most files asked for at once.
 pub const NAMES_MAX: usize = 1_000;
@@ -75,9 +77,9 @@ fn ticket<V: Read>(cx: &Cx<V>, way: Way, run: &Run, name: &str, limit: u64) -> R
     Ok(Ticket { way, run: run.id, user, key, limit, until: cx.now() + LIFETIME, name: name.to_owned() })
 }
 
-/// Whether the key or access token a ticket was asked for with still is one; the caller asks as the ticket's account. Sessions
-/// are not asked.
-pub fn still_good(view: &impl Read, ticket: &Ticket, now: Millis) -> Result<bool> {
+/// Whether the key or access token a ticket was asked for with still is one, and is accepted from `ip`; the caller asks as the
+/// ticket's account. Sessions are not asked.
+pub fn still_good(view: &impl Read, ticket: &Ticket, now: Millis, ip: Option<IpAddr>) -> Result<bool> {
     if ticket.key.is_empty() {
         return Ok(true);
     }
@@ -90,7 +92,8 @@ pub fn still_good(view: &impl Read, ticket: &Ticket, now: Millis) -> Result<bool
         };
     }
     let key = view.get(&schema::API_KEYS, &ticket.key)?;
-    Ok(key.is_some_and(|k| k.owner == ticket.user && !k.is_expired(now)))
+    let from_there = |k: &ApiKey| k.networks.is_empty() || ip.is_some_and(|ip| k.fits_network(ip));
+    Ok(key.is_some_and(|k| k.owner == ticket.user && !k.is_expired(now) && from_there(&k)))
 }
 
 /// Whether bytes may come for this ticket now: asked before any are read.

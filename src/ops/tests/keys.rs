@@ -230,3 +230,178 @@ async fn keys_that_nobody_uses_are_reported() {
     w.clock.set(START + 151 * DAY);
     assert_eq!(report(&ana).unwrap().len(), 2);
 }
+
+/// OpenBao's and GitLab's class: whoever steals a key that counts in one network until Friday makes one that counts everywhere
+/// for good.
+#[tokio::test]
+async fn a_key_makes_no_key_that_reaches_further() {
+    let w = world();
+    let (ben, [acme, _], _) = w.two_teams().await;
+    let networks = |text: &str| key_care::networks(text).unwrap();
+    let own = NewKey { networks: networks("10.0.0.0/8"), expires_at: Some(START + 9 * DAY), ..NewKey::default() };
+    let (_, narrow) = w.key(&ben, own).await.unwrap();
+    let by = Caller { subject: w.app.by_key(narrow.reveal(), INSIDE).unwrap(), origin: Origin::default() };
+    let make = |owner: &'static str, new: NewKey| {
+        let fresh = FreshKey::draw(&w.app.random).unwrap();
+        let (app, by) = (&w.app, &by);
+        async move { app.act(by, move |cx| credentials::issue(cx, owner, &new, &fresh)).await }
+    };
+    for wider in [
+        NewKey { networks: networks("10.0.0.0/8, 192.0.2.0/24"), ..NewKey::default() },
+        NewKey { networks: networks("0.0.0.0/0"), ..NewKey::default() },
+        NewKey { networks: networks("::/0"), ..NewKey::default() },
+        NewKey { expires_at: Some(START + 10 * DAY), ..NewKey::default() },
+    ] {
+        let refused = make("ben", wider.clone()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Denied, "{wider:?}: {refused}");
+    }
+    let narrower = NewKey {
+        networks: networks("10.2.0.0/16"),
+        expires_at: Some(START + DAY),
+        scope: KeyScope::ReadOnly,
+        ..NewKey::default()
+    };
+    let made = make("ben", narrower.clone()).await.unwrap();
+    assert_eq!((made.networks, made.expires_at), (narrower.networks, narrower.expires_at));
+    // What is left open is as narrow as the key it is made with; for machines as well.
+    let service = NewService { name: "ci".into(), ..Default::default() };
+    let made_by = as_user(&ben);
+    w.app.act(&made_by, move |cx| service_accounts::create_in_team(cx, "acme", &service).map(drop)).await.unwrap();
+    for owner in ["ben", "service-ci"] {
+        let made = make(owner, NewKey::default()).await.unwrap();
+        assert_eq!((made.networks, made.expires_at), (networks("10.0.0.0/8"), Some(START + 9 * DAY)), "{owner}");
+    }
+    // The successor of a wide key is a key like any other.
+    let (wide, _) = w.key(&ben, NewKey::default()).await.unwrap();
+    let fresh = FreshKey::draw(&w.app.random).unwrap();
+    let next = w.app.act(&by, move |cx| credentials::replace(cx, &wide, DAY, &fresh)).await.unwrap();
+    assert_eq!((next.networks, next.expires_at), (networks("10.0.0.0/8"), Some(START + 9 * DAY)));
+    // One that counts in the organization makes none that counts beyond.
+    let scope = KeyScope::Within { place: KeyPlace::Org(crate::model::team::HOME), reads_only: false };
+    let (_, of_org) = w.key(&ben, NewKey { scope, ..NewKey::default() }).await.unwrap();
+    let by = Caller { subject: w.app.by_key(of_org.reveal(), INSIDE).unwrap(), origin: Origin::default() };
+    for (asked, got) in [
+        (KeyScope::Full, scope),
+        (KeyScope::ReadOnly, KeyScope::Within { place: KeyPlace::Org(crate::model::team::HOME), reads_only: true }),
+        (
+            KeyScope::Within { place: KeyPlace::Team(acme), reads_only: false },
+            KeyScope::Within { place: KeyPlace::Team(acme), reads_only: false },
+        ),
+    ] {
+        let fresh = FreshKey::draw(&w.app.random).unwrap();
+        let new = NewKey { scope: asked, ..NewKey::default() };
+        let made = w.app.act(&by, move |cx| credentials::issue(cx, "ben", &new, &fresh)).await.unwrap();
+        assert_eq!(made.scope, got);
+    }
+    assert!(w.findings().is_empty());
+}
+
+/// CVE-2024-1250 GitLab's class: whoever manages a team's machines reads what only one of them was let into.
+#[tokio::test]
+async fn nobody_makes_a_key_for_a_machine_that_works_where_they_may_not() {
+    let w = world();
+    let tess = w.user("tess", OrgRole::Member).await;
+    let (mia, ana) = (w.user("mia", OrgRole::Member).await, w.user("ana", OrgRole::Admin).await);
+    w.team("acme", "tess").await;
+    w.app
+        .act(&shell(), |cx| {
+            let new = crate::ops::roles::NewRole {
+                name: "keeper".into(),
+                inherits: "member".into(),
+                permissions: vec!["team:create_service_account".into()],
+                ..Default::default()
+            };
+            crate::ops::roles::create(cx, &new)?;
+            teams::invite(cx, "acme", "mia", "keeper").map(drop)
+        })
+        .await
+        .unwrap();
+    let service = NewService { name: "ci".into(), ..Default::default() };
+    let by = as_user(&tess);
+    w.app.act(&by, move |cx| service_accounts::create_in_team(cx, "acme", &service).map(drop)).await.unwrap();
+    let make = |who: &User| {
+        let (fresh, by, app) = (FreshKey::draw(&w.app.random).unwrap(), as_user(who), &w.app);
+        async move { app.act(&by, move |cx| credentials::issue(cx, "service-ci", &NewKey::default(), &fresh)).await }
+    };
+    make(&mia).await.unwrap();
+    let new = NewProject {
+        entity: Some("acme".into()),
+        name: "vault".into(),
+        visibility: Some(Visibility::Restricted),
+        members: vec!["service-ci".into()],
+    };
+    w.app.act(&by, move |cx| projects::create(cx, &new).map(drop)).await.unwrap();
+    let refused = make(&mia).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Denied);
+    assert!(!refused.sentence().contains("vault"), "it does not say which: {}", refused.sentence());
+    for may in [&tess, &ana] {
+        make(may).await.unwrap();
+    }
+    w.app.act(&by, |cx| project_members::add(cx, "acme", "vault", "mia")).await.unwrap();
+    make(&mia).await.unwrap();
+    assert!(w.findings().is_empty());
+}
+
+/// CVE-2024-4006 GitLab: the scope of a token was asked on one surface and not on another.
+#[tokio::test]
+async fn a_narrow_key_finds_nothing_outside_of_its_place_by_asking_about_itself() {
+    use crate::ops::discover::{self, Page};
+    use crate::ops::evaluate::{self, Kind, Question};
+    let w = world();
+    let (ben, [acme, _], _) = w.two_teams().await;
+    let scope = KeyScope::Within { place: KeyPlace::Team(acme), reads_only: true };
+    let (_, key) = w.key(&ben, NewKey { scope, ..NewKey::default() }).await.unwrap();
+    let by = Caller { subject: w.app.by_key(key.reveal(), INSIDE).unwrap(), origin: Origin::default() };
+    let page = Page { limit: 100, token: "" };
+    let found = |action, kind| w.app.ask(&by, |cx| discover::resources(cx, "ben", action, kind, page)).unwrap().items;
+    assert_eq!(found(Action::ProjectRead, Kind::Project), ["acme/fusion"]);
+    assert_eq!(found(Action::TeamRead, Kind::Team), ["acme"]);
+    assert_eq!(found(Action::ProjectDelete, Kind::Project), [""; 0], "it reads only");
+    let ask = |action, kind, id: &'static str| {
+        let asked = Question { subject: "ben", action, kind, id };
+        w.app.ask(&by, |cx| evaluate::ask(cx, asked, false)).unwrap()
+    };
+    assert!(ask(Action::ProjectRead, Kind::Project, "acme/fusion").decision);
+    for (action, kind, id) in [
+        (Action::ProjectRead, Kind::Project, "other/fusion"),
+        (Action::TeamRead, Kind::Team, "other"),
+        (Action::UserCreate, Kind::Organization, ""),
+        (Action::RunCreate, Kind::Project, "acme/fusion"),
+    ] {
+        let answer = ask(action, kind, id);
+        assert_eq!((answer.decision, answer.rule), (false, "credential_scope"), "{id}");
+    }
+    let may = w.app.ask(&by, |cx| discover::actions(cx, "ben", Kind::Organization, "", page)).unwrap().items;
+    assert_eq!(may, [Action::OrganizationRead, Action::RoleRead]);
+}
+
+/// An address of a file is asked for inside of the key's networks and used outside of them.
+#[tokio::test]
+async fn an_address_of_a_file_counts_where_its_key_does() {
+    use crate::ops::runs::{files, tickets};
+    let w = world();
+    let ben = w.user("ben", OrgRole::Member).await;
+    let networks = key_care::networks("10.0.0.0/8").unwrap();
+    let (id, _) = w.key(&ben, NewKey { networks, ..NewKey::default() }).await.unwrap();
+    let (open, _) = w.key(&ben, NewKey::default()).await.unwrap();
+    let ticket = |key: &str| tickets::Ticket {
+        way: tickets::Way::Down,
+        run: crate::model::RunId(1),
+        user: ben.id,
+        key: key.to_owned(),
+        limit: 1,
+        until: START + HOUR,
+        name: "a".into(),
+    };
+    for (key, from, good) in [
+        (&id, "10.2.3.4", true),
+        (&id, "::ffff:10.2.3.4", true),
+        (&id, "192.0.2.1", false),
+        (&id, "", false),
+        (&open, "192.0.2.1", true),
+        (&open, "", true),
+    ] {
+        let found = w.app.store.read(|view| files::still_good(view, &ticket(key), START, from.parse().ok())).unwrap();
+        assert_eq!(found, good, "{from}");
+    }
+}
