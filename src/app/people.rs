@@ -267,8 +267,7 @@ impl App {
         };
         let post = Post::new(self.settings.current().mail(), &self.base_url);
         let id = format!("mail-{}-{}", mail.id.0, mail.created_at);
-        let outcome = tokio::task::spawn_blocking(move || post.send(&letter, &id)).await.map_err(Error::internal)?;
-        Ok(match outcome {
+        Ok(match post.send(&letter, &id).await {
             Outcome::Taken(answer) => Tried::Sent(answer),
             Outcome::Later(why) => Tried::Later(why),
             Outcome::Refused(why) => Tried::Refused(why),
@@ -290,6 +289,6 @@ impl App {
         };
         let (post, letter) = (Post::new(settings, &self.base_url), letters::trial(to, &self.base_url));
         let id = format!("trial-{}", self.random.letters(12)?);
-        tokio::task::spawn_blocking(move || post.test(&letter, &id)).await.map_err(Error::internal)
+        Ok(post.test(&letter, &id).await)
     }
 }

@@ -1,7 +1,8 @@
-//! Speaking SMTP (RFC 5321) to the organization's mail server: STARTTLS or TLS from the start, sign-in, one message. It blocks,
-//! so it runs off the threads that answer requests. What mails say is in `letters`; when they are sent is `ops/outbox.rs`'s.
+//! Speaking SMTP (RFC 5321) to the organization's mail server: STARTTLS or TLS from the start, sign-in, one message. How the
+//! connection comes about is in `line`, what mails say in `letters`; when they are sent is `ops/outbox.rs`'s.
 
 pub mod letters;
+mod line;
 
 use crate::config::settings::mail::{Mail, Security};
 use crate::model::identity::Check;
@@ -10,13 +11,16 @@ use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart, header};
 use lettre::transport::smtp::Error as Trouble;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
+use line::{Broken, Line};
 use std::time::Duration;
 
-/// How long each step may take.
+/// How long each step may take until a server is ready for a mail.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long handing a mail over may take: servers look into it before they take it.
+const SENDING: Duration = Duration::from_secs(60);
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +56,8 @@ impl Post {
     }
 
     /// Sends a letter. `id` is the same at each try, so that a mail server can tell a repetition.
-    pub fn send(&self, letter: &Letter, id: &str) -> Outcome {
-        match self.deliver(letter, id, &mut vec![]) {
+    pub async fn send(&self, letter: &Letter, id: &str) -> Outcome {
+        match self.deliver(letter, id, &mut vec![]).await {
             Ok(answer) => Outcome::Taken(answer),
             Err(failed) if failed.for_good => Outcome::Refused(failed.why),
             Err(failed) => Outcome::Later(format!("{}: {}", failed.step, failed.why)),
@@ -61,24 +65,25 @@ impl Post {
     }
 
     /// Sends a letter step by step, for the page on which the mail server is set up.
-    pub fn test(&self, letter: &Letter, id: &str) -> Vec<Check> {
+    pub async fn test(&self, letter: &Letter, id: &str) -> Vec<Check> {
         let mut checks = vec![];
-        match self.deliver(letter, id, &mut checks) {
+        match self.deliver(letter, id, &mut checks).await {
             Ok(answer) => checks.push(passed("Send a mail", format!("To {}: {answer}", letter.to))),
             Err(failed) => checks.push(Check { name: failed.step.to_owned(), passed: false, detail: failed.why }),
         }
         checks
     }
 
-    fn deliver(&self, letter: &Letter, id: &str, checks: &mut Vec<Check>) -> Result<String, Failed> {
+    async fn deliver(&self, letter: &Letter, id: &str, checks: &mut Vec<Check>) -> Result<String, Failed> {
         let (message, envelope) = self.message(letter, id)?;
-        let mut line = self.connect(checks)?;
-        let step = "Send a mail";
-        let failed = |e: Trouble| Failed { step, for_good: e.is_permanent(), why: said(&e) };
-        let sent = line.send(&envelope, &message.formatted());
+        let mut line = self.connect(checks).await?;
+        let sent = within(SENDING, "Send a mail", line.send(&envelope, &message.formatted())).await;
+        let answer = sent.map_err(|failed| match failed {
+            Late::Trouble(step, e) => Failed { step, for_good: e.is_permanent(), why: said(&e) },
+            late => late.failed(),
+        })?;
         // Whatever it answers to that, the message is taken or not.
-        let _ = line.quit();
-        let answer = sent.map_err(failed)?;
+        let _ = tokio::time::timeout(PATIENCE, line.quit()).await;
         Ok(answer.message().collect::<Vec<_>>().join(" "))
     }
 
@@ -106,59 +111,77 @@ impl Post {
         Ok((message, envelope))
     }
 
-    fn connect(&self, checks: &mut Vec<Check>) -> Result<SmtpConnection, Failed> {
-        let Mail { host, port, security, credentials, .. } = &self.settings;
+    async fn connect(&self, checks: &mut Vec<Check>) -> Result<AsyncSmtpConnection, Failed> {
+        let Mail { host, port, security, credentials, ca_files, .. } = &self.settings;
         let at = format!("{host}:{port}");
         let step = "Connect";
+        let failed = |step: &'static str, why: String| Failed { step, why, for_good: false };
         if host.is_empty() {
-            return Err(Failed { step, why: "No mail server is set.".to_owned(), for_good: false });
+            return Err(failed(step, "No mail server is set.".to_owned()));
         }
-        let name = ClientId::Domain(self.host.clone());
         let tls = match security {
             Security::None => None,
-            _ => Some(self.tls()?),
+            _ => Some(line::client_config(ca_files).map_err(|why| failed("Read the certificate authorities", why))?),
         };
-        let wrapped = tls.as_ref().filter(|_| *security == Security::Wrapped);
-        let failed = |step: &'static str| move |e: Trouble| Failed { step, why: said(&e), for_good: false };
-        let mut line = SmtpConnection::connect((host.as_str(), *port), Some(PATIENCE), &name, wrapped, None)
-            .map_err(failed(step))?;
-        line.set_timeout(Some(PATIENCE)).map_err(|e| Failed { step, why: format!("{e}."), for_good: false })?;
-        checks.push(passed(step, format!("{at} answers.")));
-        let step = "Begin encryption";
-        match (security, &tls) {
-            (Security::StartTls | Security::Opportunistic, Some(tls)) if line.can_starttls() => {
-                line.starttls(tls, &name).map_err(failed(step))?;
-            }
-            (Security::StartTls, _) => {
-                let why = format!(
-                    "{at} does not offer STARTTLS. Give the address as smtps:// if it speaks TLS from the start."
-                );
-                return Err(Failed { step, why, for_good: false });
-            }
-            _ => {}
-        }
+        let opening = Line::open((host.as_str(), *port), *security, tls, &self.host);
+        let opened = match tokio::time::timeout(PATIENCE, opening).await {
+            Ok(opened) => opened,
+            Err(_) => return Err(failed(step, no_answer(PATIENCE))),
+        };
+        let line = opened.map_err(|broken| match broken {
+            Broken::Connect(e) => failed(step, plainly(&e.to_string())),
+            Broken::Encrypt(e) => failed("Begin encryption", plainly(&e.to_string())),
+            Broken::NotOffered => failed(
+                "Begin encryption",
+                format!("{at} does not offer STARTTLS. Give the address as smtps:// if it speaks TLS from the start."),
+            ),
+        })?;
         let how = if line.is_encrypted() { "Encrypted, and the certificate is good." } else { "In the clear." };
-        checks.push(passed(step, how.to_owned()));
+        let name = ClientId::Domain(self.host.clone());
+        let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(line), &name);
+        let mut line = within(PATIENCE, step, greeted).await.map_err(Late::failed)?;
+        checks.push(passed(step, format!("{at} answers.")));
+        checks.push(passed("Begin encryption", how.to_owned()));
         if let Some((user, password)) = credentials {
             let step = "Sign in";
             let credentials = Credentials::new(user.clone(), password.clone());
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
-            line.auth(&mechanisms, &credentials).map_err(failed(step))?;
+            within(PATIENCE, step, line.auth(&mechanisms, &credentials)).await.map_err(Late::failed)?;
             checks.push(passed(step, format!("As {user}.")));
         }
         Ok(line)
     }
+}
 
-    fn tls(&self) -> Result<TlsParameters, Failed> {
-        let failed = |why: String| Failed { step: "Read the certificate authorities", why, for_good: false };
-        let mut tls = TlsParameters::builder(self.settings.host.clone());
-        for file in &self.settings.ca_files {
-            let pem = std::fs::read(file).map_err(|e| failed(format!("{file} cannot be read: {e}.")))?;
-            let found = Certificate::from_pem(&pem).map_err(|e| failed(format!("{file} is not PEM: {e}.")))?;
-            tls = tls.add_root_certificate(found);
+/// Why a step of the conversation did not work.
+enum Late {
+    Trouble(&'static str, Trouble),
+    Silence(&'static str, Duration),
+}
+
+impl Late {
+    fn failed(self) -> Failed {
+        match self {
+            Late::Trouble(step, e) => Failed { step, why: said(&e), for_good: false },
+            Late::Silence(step, patience) => Failed { step, why: no_answer(patience), for_good: false },
         }
-        tls.build_rustls().map_err(|e| failed(said(&e)))
     }
+}
+
+/// A step that ends in time, however slowly the server drips.
+async fn within<T>(
+    patience: Duration,
+    step: &'static str,
+    talk: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Late> {
+    match tokio::time::timeout(patience, talk).await {
+        Ok(done) => done.map_err(|e| Late::Trouble(step, e)),
+        Err(_) => Err(Late::Silence(step, patience)),
+    }
+}
+
+fn no_answer(patience: Duration) -> String {
+    format!("No answer within {} s.", patience.as_secs())
 }
 
 fn passed(name: &str, detail: String) -> Check {
@@ -167,17 +190,22 @@ fn passed(name: &str, detail: String) -> Check {
 
 /// What the server said, or what is wrong with reaching it.
 fn said(error: &Trouble) -> String {
-    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let text = plainly(&std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string));
+    match error.status() {
+        Some(code) => format!("{code} {text}"),
+        None => text,
+    }
+}
+
+/// Other people's text as part of a sentence of ours.
+fn plainly(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    let text = text.trim();
     if text.contains("UnknownIssuer") {
         return "The certificate is of no authority known here; name it with mail.ca_file.".to_owned();
     }
-    if error.is_timeout() {
-        return format!("No answer within {} s.", PATIENCE.as_secs());
-    }
-    match error.status() {
-        Some(code) => format!("{code} {text}"),
-        None => text.to_owned(),
-    }
+    text.trim().to_owned()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests;
