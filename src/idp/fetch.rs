@@ -37,12 +37,14 @@ const AGENTS_MAX: usize = 32;
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 /// Addresses outside the link-local ranges at which clouds hand secrets to whoever asks from the machine: Azure, Alibaba
-/// Cloud, Oracle Cloud, and Amazon's over IPv6.
-const METADATA: [IpAddr; 4] = [
+/// Cloud, Oracle Cloud, and over IPv6 those of Google, and of Amazon to machines, containers and pods.
+const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
 ];
 
 /// What an operator allows.
@@ -280,7 +282,8 @@ fn forbidden(rules: &Rules, address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The IPv4 address inside an IPv6 one that only carries it: mapped, or by NAT64 (RFC 6052) or 6to4 (RFC 3056).
+/// The IPv4 address inside an IPv6 one that only carries it: mapped, compatible, translated (RFC 4291 §2.5.5, RFC 2765 §2.1), or by NAT64, also with the
+/// prefix for local use (RFC 6052, RFC 8215), or 6to4 (RFC 3056).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address.to_canonical() else { return address.to_canonical() };
     let s = v6.segments();
@@ -289,7 +292,9 @@ fn embedded(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match s {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => v4(high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
         [0x2002, high, low, ..] => v4(high, low),
         _ => IpAddr::V6(v6),
     }
@@ -396,6 +401,11 @@ mod tests {
             "[fe80::1]",
             "[::ffff:169.254.169.254]",
             "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[::169.254.169.254]",
+            "[::ffff:0:a9fe:a9fe]",
+            "[fd20:ce::254]",
+            "[fd00:ec2::23]",
             "[2002:a9fe:a9fe::1]",
             "[fd00:ec2::254]",
             "168.63.129.16",
@@ -440,6 +450,20 @@ mod tests {
             "https://",
         ] {
             assert!(!allowed(bad, true), "{bad}");
+        }
+    }
+
+    /// Rebinding and its kin: what counts is the address that is connected to, whatever the name was when it was looked at.
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_metadata_address_is_refused_when_it_is_resolved() {
+        let rules = Rules { allow_loopback: true, ..Rules::default() };
+        let checked = check_url(&rules, "https://idp.example.com/").unwrap();
+        // Names that this machine resolves without anybody's help, as nobody would write them after the check.
+        for name in ["0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "169.254.43518", "[::ffff:169.254.169.254]"] {
+            let request = Request::get(format!("https://{name}:1/latest/meta-data")).body(vec![]).unwrap();
+            let refused = Fetcher::default().run(&rules, &checked, move |agent| exchange(agent, request)).await;
+            let refused = refused.unwrap_err();
+            assert!(refused.text.contains("link-local or metadata") && refused.lasts, "{name}: {refused}");
         }
     }
 
