@@ -120,6 +120,31 @@ fn f100_to_f120_service_accounts_on_pages_and_on_the_wire() {
     the_organization_closes_keys(&stage);
 }
 
+#[test]
+fn f109_f110_f111_f208_a_teams_machine_meets_every_visibility() {
+    let Stage { world, tess, .. } = &Stage::new();
+    let machine = &world.service;
+    // Restricted, in its own team: nothing until an admin of the project lets it in.
+    machine.upsert_run(TEAM, "vault", "first", json!({})).is(404);
+    assert!(!machine.reads(TEAM, "vault"));
+    let let_in = tess.submit(&format!("/{TEAM}/vault/access"), "/members", &[("who", "service-nightly")]);
+    assert_eq!(let_in.status, 303, "{}", let_in.text());
+    machine.upsert_run(TEAM, "vault", "first", json!({})).is(200);
+    // Of another team: what is closed is absent, what is public is read, what is open takes runs.
+    let otto = &world.outsider.client;
+    for (name, access) in [("kept", "PRIVATE"), ("shut", "RESTRICTED"), ("seen", "USER_READ"), ("square", "USER_WRITE")]
+    {
+        otto.upsert_project("other", name, Some(access)).is(200);
+    }
+    for closed in ["kept", "shut"] {
+        machine.upsert_run("other", closed, "first", json!({})).is(404);
+        assert!(!machine.reads("other", closed), "{closed}");
+    }
+    assert!(machine.reads("other", "seen"));
+    machine.upsert_run("other", "seen", "first", json!({})).is(403);
+    machine.upsert_run("other", "square", "first", json!({})).is(200);
+}
+
 /// F100, F102, F107, F232, F235: made by an organization admin with a default team; by SCIM they provision, elsewhere not.
 fn accounts_of_the_organization(stage: &Stage) {
     let Stage { world, root, tess, mia } = stage;
