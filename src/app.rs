@@ -53,6 +53,8 @@ pub struct App {
     pub base_url: String,
     /// What signs assertions about who was let in.
     pub assertions: SigningKey,
+    /// Whether the instance may have several organizations.
+    pub several_orgs: bool,
     environment: Environment,
     calls: AtomicU32,
     /// A random number of this start.
@@ -87,6 +89,8 @@ pub struct Parts {
     pub sealing_key: [u8; 32],
     /// Name of the first organization, for a first start.
     pub org: String,
+    /// Whether there may be more of them.
+    pub several_orgs: bool,
     /// The present.
     pub clock: Clock,
     /// The random source.
@@ -106,6 +110,7 @@ impl App {
             sealing_key: [7; 32],
             base_url: "http://127.0.0.1".into(),
             org: "default".into(),
+            several_orgs: true,
             clock,
             random: Random::seeded(1),
             hashing_threads: 1,
@@ -147,6 +152,7 @@ impl App {
             uses: Uses::default(),
             requests: Requests::default(),
             reveals: Mutex::default(),
+            several_orgs: parts.several_orgs,
             ticket_key,
             desk: sign_in::Desk::default(),
             counter: sign_in::Counter::new(&parts.base_url),
@@ -159,7 +165,12 @@ impl App {
     }
 
     fn env(&self) -> Env {
-        Env { now: self.clock.now(), settings: self.settings.current(), entropy: self.entropy() }
+        Env {
+            now: self.clock.now(),
+            settings: self.settings.current(),
+            several_orgs: self.several_orgs,
+            entropy: self.entropy(),
+        }
     }
 
     /// 32 bits of a count, 32 random ones of this start, and 16 for the events of one use-case: unique without asking the
@@ -377,7 +388,7 @@ impl App {
         let now = self.clock.now();
         let Ok(Some((key, owner))) = ops::credentials::stray(view, presented, now, ip) else { return };
         let text = format!("The key is accepted from its own networks only, and {ip} is in none of them.");
-        let org = owner.orgs.first().map_or(HOME, |m| m.org);
+        let org = owner.home_org().unwrap_or(HOME);
         let origin = Origin { ip: ip.to_string(), ..Origin::default() };
         let failed = self.failure(org, "api_key:use", ops::user_named(&owner), ("key_networks", &text), &origin);
         self.note(Some(Event { credential: format!("key {}", key.id), ..failed }));

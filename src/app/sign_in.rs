@@ -237,14 +237,14 @@ impl App {
         }
         let hash = self.new_password(new, &[&me.username, &me.name, me.email().unwrap_or_default()]).await?;
         let keep = match &who.subject.credential {
-            Credential::Session(handle) => Some(handle.clone()),
+            Credential::Session(handle, _) => Some(handle.clone()),
             _ => None,
         };
         self.act(who, move |cx| ops::users::set_password(cx, &me.username, &hash, keep.as_deref())).await
     }
 
     fn failed_sign_in(&self, user: Option<&User>, reason: (&str, &str), who: &Caller) -> Event {
-        let org = user.and_then(|u| u.orgs.first()).map_or(HOME, |m| m.org);
+        let org = user.and_then(User::home_org).unwrap_or(HOME);
         // What an unknown person typed may be a password in the wrong field: it is not kept.
         let target = user.map_or_else(|| Named::new("user", "", ""), ops::user_named);
         self.failure(org, "user:login", target, reason, &who.origin)

@@ -33,6 +33,9 @@ enum Command {
     /// Create users and recover accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Create and list organizations, where the instance has several
+    #[command(subcommand)]
+    Org(OrgCommand),
     /// Issue API keys
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
@@ -94,6 +97,8 @@ enum UserCommand {
         #[arg(long)]
         with_api_key: bool,
         #[command(flatten)]
+        org: OfOrg,
+        #[command(flatten)]
         plain: Plain,
     },
     /// Set a user's password
@@ -128,8 +133,26 @@ enum UserCommand {
         #[arg(value_parser = ["admin", "member", "viewer"])]
         role: String,
         #[command(flatten)]
+        org: OfOrg,
+        #[command(flatten)]
         plain: Plain,
     },
+}
+
+#[derive(Subcommand)]
+enum OrgCommand {
+    /// Create an organization
+    Create {
+        /// Its name
+        name: String,
+        /// Username or e-mail address of its first admin, an existing account
+        #[arg(long, value_name = "USER")]
+        admin: String,
+        #[command(flatten)]
+        plain: Plain,
+    },
+    /// List the organizations
+    List(Plain),
 }
 
 #[derive(Subcommand)]
@@ -254,16 +277,30 @@ pub fn main() -> ExitCode {
 /// A store command as a request.
 fn request(command: Command) -> Result<(Request, Plain)> {
     Ok(match command {
-        Command::User(UserCommand::Create { email, username, name, org_role, password_file, with_api_key, plain }) => {
+        Command::User(UserCommand::Create {
+            email,
+            username,
+            name,
+            org_role,
+            password_file,
+            with_api_key,
+            org,
+            plain,
+        }) => {
             let password = password_file.as_deref().map(read_password).transpose()?;
-            (Request::UserCreate { email, username, name, org_role, password, with_api_key }, plain)
+            let org = org.org;
+            (Request::UserCreate { email, username, name, org_role, password, with_api_key, org }, plain)
         }
         Command::User(UserCommand::SetPassword { user, password_file, plain }) => {
             (Request::UserSetPassword { user, password: read_password(&password_file)? }, plain)
         }
         Command::User(UserCommand::ResetFactors { user, plain }) => (Request::UserResetFactors { user }, plain),
         Command::User(UserCommand::Reactivate { user, plain }) => (Request::UserReactivate { user }, plain),
-        Command::User(UserCommand::SetOrgRole { user, role, plain }) => (Request::UserSetOrgRole { user, role }, plain),
+        Command::User(UserCommand::SetOrgRole { user, role, org, plain }) => {
+            (Request::UserSetOrgRole { user, role, org: org.org }, plain)
+        }
+        Command::Org(OrgCommand::Create { name, admin, plain }) => (Request::OrgCreate { name, admin }, plain),
+        Command::Org(OrgCommand::List(plain)) => (Request::OrgList, plain),
         Command::ApiKey(ApiKeyCommand::Create { user, name, expires_in, read_only, plain }) => {
             (Request::ApiKeyCreate { user, name, expires_in, read_only }, plain)
         }
@@ -326,6 +363,7 @@ fn open(config: &Config) -> Result<App> {
         sealing_key: sealing_key(config, &random)?,
         base_url: config.base_url.clone(),
         org: config.org.clone(),
+        several_orgs: config.multi_org,
         clock: Clock::system(),
         random,
         hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),

@@ -38,6 +38,13 @@ fn people(answer: &Answer) -> String {
             }
             write!(out, "{}", if *allowed { "Allowed." } else { "Denied." })
         }
+        Answer::Org { name, admin, .. } => write!(out, "Created the organization {name}; {admin} is its admin."),
+        Answer::Orgs(rows) => {
+            for row in rows {
+                let _ = writeln!(out, "{} (people: {}, admins: {})", row.name, row.people, row.admins);
+            }
+            Ok(())
+        }
         Answer::Issuer { issuer, keys, .. } => write!(out, "{issuer} is trusted; its keys: {keys}."),
         Answer::Issuers(rows) if rows.is_empty() => write!(out, "No issuer is trusted."),
         Answer::Issuers(rows) => {

@@ -33,9 +33,6 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     for name in config.unknown_variables() {
         tracing::warn!("the environment variable {name} means nothing to this version; is it a typing mistake?");
     }
-    if config.multi_org {
-        tracing::warn!("several organizations are allowed, but this version has no way yet to make a second one");
-    }
     allow_many_files();
     let listener = http::bind(&config).map_err(|error| match control::is_answering(&config.control_socket()) {
         true => Error::new(Code::Busy, format!("A server runs on {} already.", config.data_dir.display()))
@@ -44,6 +41,14 @@ pub fn run(flags: &Flags, env: &Env) -> Result<()> {
     })?;
     config.bound_to(listener.local_addr().map_err(Error::internal)?);
     let app = web::Data::new(open(&config)?);
+    if !config.multi_org && app.store.read(|view| crate::ops::orgs::are_several(view))? {
+        app.stop();
+        return Err(Error::new(
+            Code::Misconfigured,
+            format!("The store in {} holds several organizations.", config.data_dir.display()),
+        )
+        .hint("Start the server with --multi-org (BAILIWICK_MULTI_ORG=true)."));
+    }
     let blobs = web::Data::new(Blobs::open(&config.data_dir));
     let certificates = Certificates::load(&config, &app.clock)?;
     let boot = u32::from_be_bytes(app.random.bytes::<4>()?);

@@ -86,12 +86,15 @@ fn page_with(
     sent: &Fields,
     error: Option<&Error>,
 ) -> Result<Account> {
-    let (keys, sessions, teams, identities) = app.ask(&visit.caller, |cx| {
+    let (keys, sessions, teams, identities, default_org) = app.ask(&visit.caller, |cx| {
+        let own = ops::orgs::mine(cx)?;
+        let default_org = own.into_iter().find(|(org, _)| Some(org.id) == visit.me.home_org());
         Ok((
             ops::credentials::list(cx, visit.me.id)?,
             ops::sessions::list(cx, visit.me.id)?,
             ops::teams::mine(cx)?,
             identity_rows(cx, visit.me.id, visit.now)?,
+            default_org.map(|(org, _)| org.name).unwrap_or_default(),
         ))
     })?;
     let (keys, seen) = app.ask(&visit.caller, |cx| {
@@ -133,7 +136,11 @@ fn page_with(
         emails: visit.me.emails.iter().map(|e| e.address.clone()).collect(),
         role: words::org_mark(&visit.me, visit.org),
         role_why: super::why::link(&visit.me.username, "organization:read", ""),
-        teams: teams.into_iter().map(|(team, role)| (team.name, Mark::role(role.label()))).collect(),
+        teams: teams
+            .into_iter()
+            .filter(|(team, _)| team.org == visit.org)
+            .map(|(team, role)| (team.name, Mark::role(role.label())))
+            .collect(),
         tabs: tabs(tab, Some(keys.len())),
         tab,
         keys,
@@ -144,6 +151,7 @@ fn page_with(
         can_link: app.is_oidc_on(),
         seen,
         default_teams,
+        default_org,
         fields,
         key_form: super::keys::form("/authorize", false, sent),
         problem: error.filter(|_| !in_place).map(Error::sentence).unwrap_or_default(),

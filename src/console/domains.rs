@@ -62,10 +62,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
         });
         let typed = |name: &str| sent.map(|(fields, _)| fields.get(name).to_owned()).unwrap_or_default();
         Ok(Domains {
-            frame: visit
-                .frame("Domains", Section::Settings)
-                .crumb("Settings", "/console/settings")
-                .crumb("Domains", ""),
+            frame: visit.frame("Domains", Section::Settings).crumb("Settings", visit.settings()).crumb("Domains", ""),
             area: super::area::of(visit, HOME),
             rows: rows.collect(),
             field: Field::text("domain", "Domain")

@@ -173,7 +173,7 @@ pub async fn setup_post(app: Instance, request: HttpRequest, body: web::Bytes) -
     let me = Caller {
         subject: Subject {
             actor: Actor::User(session.user),
-            credential: Credential::Session(session.handle().to_owned()),
+            credential: Credential::Session(session.handle().to_owned(), session.org),
         },
         origin: who.origin,
     };

@@ -186,8 +186,7 @@ pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse>
         if q.is_empty() {
             return Ok((vec![], vec![], vec![], vec![]));
         }
-        let settings = if visit.is_admin { ops::settings::list(cx)? } else { vec![] };
-
+        let settings = if visit.is_instance { ops::settings::list(cx)? } else { vec![] };
         let users = if visit.is_admin { people::find(cx, &visit, &q, FOUND)? } else { vec![] };
         let found =
             teams::visible(cx, &visit)?.into_iter().filter(|t| t.name.to_lowercase().contains(&low)).take(FOUND);

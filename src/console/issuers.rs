@@ -47,7 +47,7 @@ fn list_page(app: &Instance, visit: &Visit, sent: Sent) -> Result<Issuers> {
         Ok(Issuers {
             frame: visit
                 .frame("JWT issuers", Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("JWT issuers", ""),
             area: super::area::of(visit, HOME),
             rows: all.iter().map(row).collect(),
@@ -176,7 +176,7 @@ fn page(app: &Instance, visit: &Visit, id: IssuerId, sent: Sent, shown: Shown) -
         Ok(IssuerPage {
             frame: visit
                 .frame(issuer.url.clone(), Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("JWT issuers", HOME)
                 .crumb(issuer.url.clone(), ""),
             area: super::area::of(visit, HOME),

@@ -158,7 +158,7 @@ fn page(app: &Instance, visit: &Visit, query: &Fields, error: Option<&Error>) ->
         Ok(Keys {
             frame: visit
                 .frame("API keys", Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("API keys", ""),
             area: super::area::of(visit, HOME),
             closed: Switch {

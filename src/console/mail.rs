@@ -47,7 +47,7 @@ pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     });
     let rows = list.cut(rows.collect());
     visit.html(&Outbox {
-        frame: visit.frame("Outgoing mail", Section::Settings).crumb("Settings", "/console/settings").crumb("Mail", ""),
+        frame: visit.frame("Outgoing mail", Section::Settings).crumb("Settings", visit.settings()).crumb("Mail", ""),
         area: super::area::of(&visit, HOME),
         list,
         rows,

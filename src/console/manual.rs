@@ -13,7 +13,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use book::{Chapter, Hit, search};
 
 /// Which part of the manual helps on which pages: by the beginning of their paths, the first that fits.
-const HELP: [(&str, &str); 26] = [
+const HELP: [(&str, &str); 27] = [
+    ("/console/organizations", "several-organizations-on-one-instance"),
     ("/console/settings/ldap", "signing-in-with-the-company-s-directory-ldap"),
     ("/console/settings/oidc", "recipes"),
     ("/console/settings/sign-in", "signing-in-through-the-company"),

@@ -20,6 +20,7 @@ mod mail;
 mod manual;
 mod members;
 mod organization;
+mod organizations;
 pub mod page;
 pub mod pasted;
 mod people;
@@ -80,6 +81,8 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/keys").get(keys::show))
         .service(page("/console/keys/{what}").post(keys::change))
         .service(page("/console/theme").post(entry::set_theme))
+        .service(page("/console/switch").post(organizations::switch))
+        .service(page("/console/organizations").get(organizations::show).post(organizations::create))
         .service(page("/console/search").get(home::search))
         .service(page("/console/manual").get(manual::index))
         .service(page("/console/manual/{chapter}").get(manual::chapter))
@@ -117,6 +120,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .service(page("/console/account/factors/app/confirm").post(factors::add_app))
         .service(page("/console/account/factors/recovery").post(factors::recovery))
         .service(page("/console/account/factors/remove").post(factors::remove))
+        .service(page("/console/account/organization").post(organizations::choose))
         .service(page("/console/account/revoke-key").post(account::revoke_key))
         .service(page("/console/account/replace-key").post(account::replace_key))
         .service(page("/console/account/end-session").post(account::end_session))

@@ -43,7 +43,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
         Ok(Organization {
             frame: visit
                 .frame("Organization", Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("Organization", ""),
             area: super::area::of(visit, HOME),
             seats: bars(&counts),

@@ -29,7 +29,7 @@ pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
         name: user.name.clone(),
         email: user.email().unwrap_or_default().to_owned(),
         role: words::org_mark(user, visit.org),
-        status: Mark::status(user.status.as_str()),
+        status: Mark::status(user.status_in(visit.org).as_str()),
         teams: ops::teams::of(cx, user.id)?.into_iter().map(|(team, _)| team.name).collect(),
         seats: user
             .membership(visit.org)
@@ -46,8 +46,8 @@ fn fits(user: &User, visit: &Visit, q: &str, show: &str) -> bool {
     found
         && match show {
             "" => true,
-            "deactivated" => user.status == Status::Deactivated,
-            role => user.org_role(visit.org).is_some_and(|r| r.as_str() == role),
+            "deactivated" => user.status_in(visit.org) == Status::Deactivated,
+            role => user.membership(visit.org).is_some_and(|m| m.role.as_str() == role),
         }
 }
 
@@ -139,8 +139,8 @@ fn sort(users: &mut [User], visit: &Visit, by: &str) {
     let (key, down) = by.strip_prefix('-').map_or((by, false), |key| (key, true));
     match key {
         "email" => users.sort_by_cached_key(|u| u.email().unwrap_or_default().to_lowercase()),
-        "role" => users.sort_by_key(|u| u.org_role(visit.org).map(|r| r as u8)),
-        "status" => users.sort_by_key(|u| u.status as u8),
+        "role" => users.sort_by_key(|u| u.membership(visit.org).map(|m| m.role as u8)),
+        "status" => users.sort_by_key(|u| u.status_in(visit.org) as u8),
         "created" => users.sort_by_key(|u| u.created_at),
         _ => users.sort_by_cached_key(|u| u.username.to_lowercase()),
     }
@@ -162,7 +162,8 @@ fn form(app: &Instance, visit: &Visit, fields: &Fields, error: Option<&Error>) -
     let in_place = !email.is_empty() || !username.is_empty() || !weak.is_empty();
     let chosen = fields.all("team");
     // Teams that the asker manages: those a new person can be put into at once.
-    let teams = app.ask(&visit.caller, |cx| ops::teams::mine(cx))?;
+    let mut teams = app.ask(&visit.caller, |cx| ops::teams::mine(cx))?;
+    teams.retain(|(team, _)| team.org == visit.org);
     let role = fields.get("role");
     Ok(NewPerson {
         frame: visit

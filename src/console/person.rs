@@ -11,6 +11,7 @@ use super::{services, words};
 use crate::error::{Error, Result};
 use crate::http::reply;
 use crate::model::role::{Action, OrgRole, Seat};
+use crate::model::team::HOME as INSTANCE;
 use crate::model::user::{Status, User};
 use crate::ops;
 use crate::ops::audit::Search;
@@ -47,7 +48,7 @@ fn page(
         let can_manage = cx.can(Action::UserUpdateRole, on)?;
         let may_sessions = cx.can(Action::SessionRead, on)?;
         let identities = if may_sessions { account::identity_rows(cx, user.id, visit.now)? } else { vec![] };
-        let break_glass = match may_sessions && user.is_active_admin(visit.org) {
+        let break_glass = match may_sessions && visit.org == INSTANCE && user.is_active_admin(INSTANCE) {
             true => Some(ops::break_glass::shown(cx, user.id)?),
             false => None,
         };
@@ -75,7 +76,7 @@ fn page(
             let label = if user.is_service() { "Keys" } else { "Keys and sessions" };
             tabs.push(made(label, "credentials", Some(keys.len() + sessions.len())));
         }
-        let role = user.org_role(visit.org).map_or("", OrgRole::as_str);
+        let role = user.membership(visit.org).map_or("", |m| m.role.as_str());
         let service = match user.service() {
             Some(_) => Some(services::facts(cx, &user, &teams, sent)?),
             None => None,
@@ -96,8 +97,8 @@ fn page(
             is_unproved: user.emails.first().is_some_and(|e| !e.verified),
             role: words::org_mark(&user, visit.org),
             role_why: why("organization:read", ""),
-            status: Mark::status(user.status.as_str()),
-            state: user.status.as_str().to_owned(),
+            status: Mark::status(user.status_in(visit.org).as_str()),
+            state: user.status_in(visit.org).as_str().to_owned(),
             created: words::stamp(user.created_at, visit.now),
             is_me: user.id == visit.me.id,
             is_service: user.is_service(),
@@ -112,6 +113,8 @@ fn page(
             break_glass,
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             can_manage,
+            elsewhere: user.belongs_beside(visit.org),
+            can_account: cx.can(Action::UserDelete, on)?,
             roles: org_roles(Some(sent.get("role")).filter(|r| !r.is_empty()).unwrap_or(role)),
             open: if sent.get("role").is_empty() {
                 if sent.get("models").is_empty() { "" } else { "seats" }
@@ -232,7 +235,7 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
         "role" => {
             let role = OrgRole::parse(fields.get("role"))?;
             let user = app.ask(&visit.caller, |cx| ops::users::get(cx, name))?;
-            let was = user.org_role(visit.org);
+            let was = user.membership(visit.org).map(|m| m.role);
             let edit = Edit::of(Thing::User(who.clone()), fields);
             if !review::is_sure(fields) {
                 let title = format!("Make {name} {} of the organization?", with_article(role.as_str()));
@@ -325,12 +328,21 @@ async fn apply(app: &Instance, visit: &Visit, name: &str, what: &str, fields: &F
         "deactivate" | "reactivate" => {
             let active = what == "reactivate";
             let user = app.act(&visit.caller, move |cx| ops::users::set_active(cx, &who, active)).await?;
-            let (said, back) = if user.status == Status::Active {
+            let (said, back) = if user.status_in(visit.org) == Status::Active {
                 (format!("{name} is active again."), "deactivate")
+            } else if user.status == Status::Active {
+                (format!("{name} is suspended in {}, and goes on elsewhere.", visit.org_name), "reactivate")
             } else {
                 (format!("{name} is deactivated: sessions are over, keys are refused."), "reactivate")
             };
             visit.done_with_undo(&home, said, Undo { action: format!("{}/{back}", path(name)), fields: vec![] })
+        }
+        "leave" => {
+            if fields.text("sure") != name {
+                return Err(Error::invalid(format!("Nobody was removed: '{name}' was not typed.")));
+            }
+            app.act(&visit.caller, move |cx| ops::membership::remove(cx, &who)).await?;
+            visit.done("/console/users", format!("{name} does not belong to {} any more.", visit.org_name))
         }
         "delete" => {
             if fields.text("sure") != name {

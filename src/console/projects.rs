@@ -90,7 +90,7 @@ fn owners(app: &Instance, visit: &Visit, chosen: &str) -> Result<Vec<Choice>> {
     app.ask(&visit.caller, |cx| {
         let mut all: Vec<(Entity, String, String)> = ops::teams::mine(cx)?
             .into_iter()
-            .filter(|(_, role)| role.holds(Action::ProjectCreate))
+            .filter(|(team, role)| team.org == visit.org && role.holds(Action::ProjectCreate))
             .map(|(team, _)| (Entity::Team(team.id), team.name.clone(), team.name))
             .collect();
         let me = &visit.me.username;

@@ -47,7 +47,7 @@ fn page(app: &Instance, visit: &Visit, sent: Sent, new_key: Option<(String, Stri
         Ok(Provisioning {
             frame: visit
                 .frame("Provisioning", Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("Provisioning", ""),
             area: super::area::of(visit, HOME),
             endpoint: format!("{}/scim/v2", app.base_url),

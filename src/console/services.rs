@@ -179,7 +179,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
         Ok(Services {
             frame: visit
                 .frame("Service accounts", Section::Settings)
-                .crumb("Settings", "/console/settings")
+                .crumb("Settings", visit.settings())
                 .crumb("Service accounts", ""),
             area: super::area::of(visit, HOME),
             services,

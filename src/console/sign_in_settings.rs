@@ -212,7 +212,7 @@ fn page(
         &[]
     };
     Ok(SignInSettings {
-        frame: visit.frame(form.title, Section::Settings).crumb("Settings", "/console/settings").crumb(form.title, ""),
+        frame: visit.frame(form.title, Section::Settings).crumb("Settings", visit.settings()).crumb(form.title, ""),
         area: super::area::of(visit, form.address),
         title: form.title,
         intro: form.intro,

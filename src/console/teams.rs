@@ -27,7 +27,7 @@ const MOST: usize = 5_000;
 /// The teams the asker may list: all of the organization, or their own.
 pub fn visible(cx: &Asking, visit: &Visit) -> Result<Vec<team::Team>> {
     if !cx.can(Action::TeamList, Resource::Org(visit.org))? {
-        return Ok(ops::teams::mine(cx)?.into_iter().map(|(team, _)| team).collect());
+        return Ok(ops::teams::mine(cx)?.into_iter().map(|(team, _)| team).filter(|t| t.org == visit.org).collect());
     }
     let (mut out, mut after) = (vec![], None);
     loop {

@@ -13,6 +13,7 @@ use crate::http::middleware::context;
 use crate::model::OrgId;
 use crate::model::role::Action;
 use crate::model::session::Session;
+use crate::model::team::HOME as INSTANCE;
 use crate::model::user::User;
 use crate::ops::{self, Caller};
 use crate::policy::Resource;
@@ -45,8 +46,12 @@ pub struct Visit {
     pub org: OrgId,
     /// Its name.
     pub org_name: String,
+    /// All organizations of the person where there are several, by name, with whether it is this one.
+    pub orgs: Vec<(String, bool)>,
     /// Whether the person manages the organization.
     pub is_admin: bool,
+    /// Whether the person administers the instance.
+    pub is_instance: bool,
     /// The teams the person is in.
     pub teams: Vec<String>,
     /// The present.
@@ -59,18 +64,25 @@ pub struct Visit {
     restoring: bool,
     any_audience: bool,
     stale_keys: bool,
+    /// Whether the instance may have several organizations.
+    pub several_orgs: bool,
 }
 
 impl Visit {
     /// The visit behind a request; none when nobody is signed in.
     pub fn open(app: &App, request: &HttpRequest) -> Result<Option<Visit>> {
         let Some((caller, session)) = auth::by_cookie(app, request)? else { return Ok(None) };
-        let (me, org, is_admin, teams, stale_keys) = app.ask(&caller, |cx| {
+        let (me, (org, orgs), (is_admin, is_instance), teams, stale_keys) = app.ask(&caller, |cx| {
             let org = ops::settings::org(cx)?;
             let is_admin = cx.can(Action::UserList, Resource::Org(org.id))?;
-            let teams = ops::teams::mine(cx)?.into_iter().map(|(team, _)| team.name).collect();
+            let is_instance = cx.can(Action::SettingRead, Resource::Org(INSTANCE))?;
+            let mine = ops::teams::mine(cx)?.into_iter().filter(|(team, _)| team.org == org.id);
+            let teams = mine.map(|(team, _)| team.name).collect();
             let stale_keys = is_admin && ops::issuers::are_keys_going_stale(cx)?;
-            Ok((ops::users::me(cx)?, org, is_admin, teams, stale_keys))
+            let me = ops::users::me(cx)?;
+            let several = if me.orgs.len() > 1 { ops::orgs::mine(cx)? } else { vec![] };
+            let orgs = several.into_iter().map(|(own, _)| (own.name, own.id == org.id)).collect();
+            Ok((me, (org, orgs), (is_admin, is_instance), teams, stale_keys))
         })?;
         let kept = request.cookie(FLASH);
         let flash = kept.as_ref().and_then(|cookie| read_flash(cookie.value(), &session.csrf));
@@ -80,7 +92,9 @@ impl Visit {
             me,
             org: org.id,
             org_name: org.name,
+            orgs,
             is_admin,
+            is_instance,
             teams,
             now: app.clock.now(),
             theme: theme(request),
@@ -91,6 +105,7 @@ impl Visit {
             restoring: app.settings.current().sign_in().restore,
             any_audience: app.settings.current().federation().skip_audience,
             stale_keys,
+            several_orgs: app.several_orgs,
         }))
     }
 
@@ -114,8 +129,10 @@ impl Visit {
                 email: self.me.email().unwrap_or_default().to_owned(),
             }),
             org: self.org_name.clone(),
+            orgs: self.orgs.clone(),
             section,
             is_admin: self.is_admin,
+            is_instance: self.is_instance,
             restoring: self.restoring,
             any_audience: self.any_audience,
             stale_keys: self.stale_keys,
@@ -124,6 +141,11 @@ impl Visit {
             ..Frame::default()
         }
         .crumb(self.org_name.clone(), if section == Section::Home { "" } else { "/" })
+    }
+
+    /// Where the settings begin for this person: the instance's, or else the organization's own.
+    pub fn settings(&self) -> &'static str {
+        if self.is_instance { "/console/settings" } else { "/console/organization" }
     }
 
     /// A page as the answer; a flash it showed is forgotten.

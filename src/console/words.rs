@@ -103,7 +103,7 @@ pub fn org_mark(user: &User, org: crate::model::OrgId) -> Mark {
     if user.is_service() {
         return Mark::role("service");
     }
-    Mark::role(user.org_role(org).map_or("", crate::model::role::OrgRole::as_str))
+    Mark::role(user.membership(org).map_or("", |m| m.role.as_str()))
 }
 
 /// Reasons as the chain shows them: the last one settled it.

@@ -36,6 +36,9 @@ pub enum Request {
         password: Option<String>,
         /// Whether to issue an API key as well.
         with_api_key: bool,
+        /// The organization; the instance's when absent.
+        #[serde(default)]
+        org: Option<String>,
     },
     /// Sets a password.
     UserSetPassword {
@@ -60,7 +63,19 @@ pub enum Request {
         user: String,
         /// `admin`, `member` or `viewer`.
         role: String,
+        /// The organization; the user's default one when absent.
+        #[serde(default)]
+        org: Option<String>,
     },
+    /// Creates an organization.
+    OrgCreate {
+        /// Its name.
+        name: String,
+        /// Username or address of its first admin.
+        admin: String,
+    },
+    /// The organizations of the instance.
+    OrgList,
     /// Issues an API key.
     ApiKeyCreate {
         /// Username or address.
@@ -145,6 +160,17 @@ pub enum Answer {
         /// The rules consulted, the one that settled it last.
         chain: Vec<Step>,
     },
+    /// An organization that was made.
+    Org {
+        /// Id as the API shows it.
+        id: String,
+        /// The name.
+        name: String,
+        /// The username of its first admin.
+        admin: String,
+    },
+    /// Every organization.
+    Orgs(Vec<OrgRow>),
     /// An issuer that is trusted now.
     #[serde(rename_all = "camelCase")]
     Issuer {
@@ -182,6 +208,19 @@ pub struct Step {
     pub rule: String,
     /// The sentence.
     pub text: String,
+}
+
+/// One organization.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrgRow {
+    /// Id as the API shows it.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// How many people belong to it.
+    pub people: usize,
+    /// How many active administrators it has, counted up to ten.
+    pub admins: usize,
 }
 
 /// One issuer that is trusted. Its fields are not those of [`SettingRow`], so that lists of both can be told apart.

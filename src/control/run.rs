@@ -2,7 +2,7 @@
 //! it, the rules of the domain still hold, and the audit log names the shell.
 
 use super::doctor;
-use super::{Answer, IssuerRow, Request, SettingRow, Step};
+use super::{Answer, IssuerRow, OrgRow, Request, SettingRow, Step};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Result;
@@ -11,22 +11,25 @@ use crate::model::federation::Issuer;
 use crate::model::role::OrgRole;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::issuers::Terms;
+use crate::ops::orgs::NewOrg;
 use crate::ops::users::NewUser;
 use crate::ops::{self, Caller};
 use crate::policy::Process;
+use crate::store::Range;
 
 /// Does one request on an open installation: the running server's, or one that the command line opened.
 pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer> {
     let shell = Caller::process(Process::Shell);
     match request {
-        Request::UserCreate { email, username, name, org_role, password, with_api_key } => {
+        Request::UserCreate { email, username, name, org_role, password, with_api_key, org } => {
             let role = org_role.as_deref().map(OrgRole::parse).transpose()?;
             let name = name.unwrap_or_default();
             let password_hash = match password {
                 Some(password) => Some(app.new_password(&password, &[&email, &name]).await?),
                 None => None,
             };
-            let new = NewUser { email, username, name, role, password_hash, ..NewUser::default() };
+            let org = org.map(|name| app.store.read(|view| ops::orgs::by_name(view, &name))).transpose()?;
+            let new = NewUser { email, username, name, role, password_hash, org, ..NewUser::default() };
             let fresh = if with_api_key { Some(FreshKey::draw(&app.random)?) } else { None };
             let for_answer = fresh.clone();
             let user = app
@@ -62,10 +65,33 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             let user = app.act(&shell, move |cx| ops::users::set_active(cx, &user, true)).await?;
             done(format!("{} is active.", user.username))
         }
-        Request::UserSetOrgRole { user, role } => {
+        Request::UserSetOrgRole { user, role, org } => {
             let role = OrgRole::parse(&role)?;
-            let user = app.act(&shell, move |cx| ops::users::set_org_role(cx, &user, role)).await?;
+            let org = org.map(|name| app.store.read(|view| ops::orgs::by_name(view, &name))).transpose()?;
+            let user = app.act(&shell, move |cx| ops::users::set_role_in(cx, &user, role, org)).await?;
             done(format!("{} is {} of the organization.", user.username, role.as_str()))
+        }
+        Request::OrgCreate { name, admin } => {
+            let new = NewOrg { name, admin: Some(admin.clone()) };
+            let org = app.act(&shell, move |cx| ops::orgs::create(cx, &new)).await?;
+            let admin = app.ask(&shell, |cx| ops::users::get(cx, &admin))?.username;
+            Ok(Answer::Org { id: org.id.global(), name: org.name, admin })
+        }
+        Request::OrgList => {
+            let (mut rows, mut after) = (vec![], None);
+            loop {
+                let page = app.ask(&shell, |cx| ops::orgs::list(cx, Range::all().after(after.take())))?;
+                rows.extend(page.items.into_iter().map(|l| OrgRow {
+                    id: l.org.id.global(),
+                    name: l.org.name,
+                    people: l.people,
+                    admins: l.admins,
+                }));
+                after = page.next;
+                if after.is_none() {
+                    return Ok(Answer::Orgs(rows));
+                }
+            }
         }
         Request::ApiKeyCreate { user, name, expires_in, read_only } => {
             let expires_at = expires_in.map(|span| app.clock.now().saturating_add(span));

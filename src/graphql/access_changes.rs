@@ -11,6 +11,7 @@ use crate::error::{Error, Result as Outcome};
 use crate::model::role::Seat;
 use crate::model::{RoleId, UserId};
 use crate::ops;
+use crate::ops::orgs::NewOrg;
 use crate::ops::roles::{NewRole, RoleChange};
 use crate::ops::settings::OrgChange;
 use crate::ops::teams::{Invited, TeamChange};
@@ -62,6 +63,57 @@ impl AccessChanges {
         let (app, who) = of(cx);
         let id = role_id(&input.id).map_err(shown)?;
         app.act(who, move |cx| ops::roles::delete(cx, id)).await.map_err(shown)?;
+        Ok(Some(SuccessPayload::done()))
+    }
+
+    /// Creates an organization, where the instance has several. Its first admin is the person named, else the caller. For
+    /// administrators of the instance.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn create_organization(
+        &self,
+        cx: &Context<'_>,
+        input: CreateOrganizationInput,
+    ) -> Result<Option<OrganizationPayload>> {
+        let (app, who) = of(cx);
+        let new = NewOrg { name: input.name, admin: input.admin_user_name };
+        let org = app.act(who, move |cx| ops::orgs::create(cx, &new)).await.map_err(shown)?;
+        Ok(Some(OrganizationPayload { organization: Some(Organization(org)) }))
+    }
+
+    /// Chooses the organization in which the caller acts from now on where the credential says nothing else.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn set_default_organization(
+        &self,
+        cx: &Context<'_>,
+        input: SetDefaultOrganizationInput,
+    ) -> Result<Option<OrganizationPayload>> {
+        let (app, who) = of(cx);
+        let org = app.act(who, move |cx| ops::orgs::set_default(cx, &input.name)).await.map_err(shown)?;
+        Ok(Some(OrganizationPayload { organization: Some(Organization(org)) }))
+    }
+
+    /// Suspends somebody in the organization, or lifts that. In other organizations the person goes on as before; where there is
+    /// no other, the account is deactivated and reactivated. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn set_user_active(
+        &self,
+        cx: &Context<'_>,
+        input: SetUserActiveInput,
+    ) -> Result<Option<SetUserActivePayload>> {
+        let (app, who) = of(cx);
+        let user = app.act(who, move |cx| ops::users::set_active(cx, &input.username, input.active)).await;
+        Ok(Some(SetUserActivePayload { user: Some(User::whole(user.map_err(shown)?)) }))
+    }
+
+    /// Removes somebody who belongs to another organization too from this one. For organization admins.
+    #[graphql(complexity = "HEAVY + child_complexity")]
+    async fn remove_organization_member(
+        &self,
+        cx: &Context<'_>,
+        input: RemoveOrganizationMemberInput,
+    ) -> Result<Option<SuccessPayload>> {
+        let (app, who) = of(cx);
+        app.act(who, move |cx| ops::membership::remove(cx, &input.username)).await.map_err(shown)?;
         Ok(Some(SuccessPayload::done()))
     }
 
@@ -391,6 +443,52 @@ pub struct UpdateUserSeatsInput {
 /// Of `updateUserSeats`.
 #[derive(SimpleObject)]
 pub struct UpdateUserSeatsPayload {
+    /// The person as they are now.
+    user: Option<User>,
+}
+
+/// Of `createOrganization`.
+#[derive(InputObject)]
+pub struct CreateOrganizationInput {
+    /// Its name, unique without regard to case.
+    name: String,
+    /// Username or address of its first admin, an existing account; the caller when absent.
+    admin_user_name: Option<String>,
+}
+
+/// Of `setDefaultOrganization`.
+#[derive(InputObject)]
+pub struct SetDefaultOrganizationInput {
+    /// The name of one of the caller's organizations, in any case.
+    name: String,
+}
+
+/// Of `setUserActive`.
+#[derive(InputObject)]
+pub struct SetUserActiveInput {
+    /// Username or address.
+    username: String,
+    /// Whether the person may act in the organization.
+    active: bool,
+}
+
+/// Of `removeOrganizationMember`.
+#[derive(InputObject)]
+pub struct RemoveOrganizationMemberInput {
+    /// Username or address.
+    username: String,
+}
+
+/// Of `createOrganization` and `setDefaultOrganization`.
+#[derive(SimpleObject)]
+pub struct OrganizationPayload {
+    /// The organization.
+    organization: Option<Organization>,
+}
+
+/// Of `setUserActive`.
+#[derive(SimpleObject)]
+pub struct SetUserActivePayload {
     /// The person as they are now.
     user: Option<User>,
 }

@@ -7,7 +7,7 @@ use super::types::{DateTime, Json, PageInfo, of, page, shown};
 use crate::model::credential::ApiKey;
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
-use crate::model::user::User as Record;
+use crate::model::user::{OrgMembership, Status, User as Record};
 use crate::ops;
 use crate::ops::credentials::ListedKey;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
@@ -28,6 +28,13 @@ impl User {
     /// Somebody of whom the asker may see the names at least.
     pub fn seen(user: Record, whole: bool) -> Self {
         User { user, whole }
+    }
+
+    /// The belonging to the organization in which the asker acts, where the asker may see the record.
+    fn here(&self, cx: &Context<'_>) -> Result<Option<Option<&OrgMembership>>> {
+        let (app, who) = of(cx);
+        let org = app.ask(who, |cx| cx.org()).map_err(shown)?;
+        Ok(self.whole.then(|| self.user.membership(org)))
     }
 
     fn if_whole<T>(&self, value: impl FnOnce(&Record) -> T) -> Option<T> {
@@ -59,24 +66,24 @@ impl User {
         if self.whole { self.user.email() } else { None }
     }
 
-    /// Whether this is an administrator of the organization, and so of the instance.
-    async fn admin(&self) -> Option<bool> {
-        self.if_whole(|u| u.orgs.iter().any(|m| m.role == OrgRole::Admin))
+    /// Whether this is an administrator of the organization in which the asker acts.
+    async fn admin(&self, cx: &Context<'_>) -> Result<Option<bool>> {
+        Ok(self.here(cx)?.map(|m| m.is_some_and(|m| m.role == OrgRole::Admin)))
     }
 
     /// The role in the organization: `admin`, `member` or `viewer`.
-    async fn org_role(&self) -> Option<&str> {
-        self.if_whole(|u| u.orgs.first().map(|m| m.role.as_str())).flatten()
+    async fn org_role(&self, cx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.here(cx)?.flatten().map(|m| m.role.as_str()))
     }
 
     /// The Models seat: `full`, `viewer` or `none`. A service account takes none: null.
-    async fn models_seat(&self) -> Option<&str> {
-        self.if_whole(|u| u.orgs.first().filter(|_| !u.is_service()).map(|m| m.models.as_str())).flatten()
+    async fn models_seat(&self, cx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.here(cx)?.flatten().filter(|_| !self.user.is_service()).map(|m| m.models.as_str()))
     }
 
     /// The Weave access: `full`, `viewer` or `none`. A service account takes none: null.
-    async fn weave_role(&self) -> Option<&str> {
-        self.if_whole(|u| u.orgs.first().filter(|_| !u.is_service()).map(|m| m.weave.as_str())).flatten()
+    async fn weave_role(&self, cx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.here(cx)?.flatten().filter(|_| !self.user.is_service()).map(|m| m.weave.as_str()))
     }
 
     /// `MEMBER` for a person, `SERVICE` for a service account.
@@ -84,9 +91,11 @@ impl User {
         if self.user.is_service() { "SERVICE" } else { "MEMBER" }
     }
 
-    /// `active` or `deactivated`.
-    async fn status(&self) -> Option<&str> {
-        self.if_whole(|u| u.status.as_str())
+    /// `active` or `deactivated`; somebody who is suspended in the organization in which the asker acts counts as the latter.
+    async fn status(&self, cx: &Context<'_>) -> Result<Option<&str>> {
+        let suspended = self.here(cx)?.flatten().is_some_and(|m| m.suspended);
+        let status = if suspended { Status::Deactivated } else { self.user.status };
+        Ok(self.if_whole(|_| status.as_str()))
     }
 
     /// Preferences of the wandb client as a text of JSON; none are kept here.
@@ -157,9 +166,11 @@ impl User {
     /// The organizations it belongs to, as far as the asker shares them.
     async fn organizations(&self, cx: &Context<'_>) -> Result<Vec<Organization>> {
         let (app, who) = of(cx);
-        let org = app.ask(who, |cx| ops::settings::org(cx)).map_err(shown)?;
-        let shared = self.whole && self.user.org_role(org.id).is_some();
-        Ok(shared.then_some(Organization(org)).into_iter().collect())
+        if !self.whole {
+            return Ok(vec![]);
+        }
+        let own = app.ask(who, |cx| ops::orgs::mine(cx)).map_err(shown)?.into_iter().map(|(org, _)| org);
+        Ok(own.filter(|org| self.user.membership(org.id).is_some()).map(Organization).collect())
     }
 }
 
@@ -261,6 +272,13 @@ impl Key {
 /// The organization.
 pub struct Organization(pub Org);
 
+impl Organization {
+    fn is_current(&self, cx: &Context<'_>) -> Result<bool> {
+        let (app, who) = of(cx);
+        Ok(app.ask(who, |cx| cx.org()).map_err(shown)? == self.0.id)
+    }
+}
+
 /// The organization.
 #[Object]
 impl Organization {
@@ -272,6 +290,18 @@ impl Organization {
     /// Unique without regard to case.
     async fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Whether the asker acts in it with this credential. Lists, counts and changes are about that one only.
+    async fn current(&self, cx: &Context<'_>) -> Result<bool> {
+        self.is_current(cx)
+    }
+
+    /// The asker's role in it: `admin`, `member` or `viewer`.
+    async fn my_role(&self, cx: &Context<'_>) -> Result<Option<&str>> {
+        let (app, who) = of(cx);
+        let own = app.ask(who, |cx| ops::orgs::mine(cx)).map_err(shown)?;
+        Ok(own.iter().find(|(org, _)| org.id == self.0.id).map(|(_, m)| m.role.as_str()))
     }
 
     /// The organization as the wandb client wants to see it too: an entity, though one without projects.
@@ -289,25 +319,34 @@ impl Organization {
         self.0.admins_invite
     }
 
-    /// The custom roles, by name.
+    /// The custom roles, by name; of the current one only.
     #[graphql(complexity = "20 * child_complexity")]
     async fn roles(&self, cx: &Context<'_>) -> Result<Vec<Role>> {
         let (app, who) = of(cx);
+        if !self.is_current(cx)? {
+            return Ok(vec![]);
+        }
         let roles = app.ask(who, |cx| ops::roles::list(cx)).map_err(shown)?;
         Ok(roles.into_iter().map(Role).collect())
     }
 
-    /// How many people have which seat, for organization admins.
+    /// How many people have which seat, for organization admins; of the current one only.
     #[graphql(complexity = "20 + child_complexity")]
     async fn seats(&self, cx: &Context<'_>) -> Result<Option<SeatCounts>> {
         let (app, who) = of(cx);
+        if !self.is_current(cx)? {
+            return Ok(None);
+        }
         app.ask(who, |cx| ops::settings::seats(cx)).map(|counts| Some(counts.into())).map_err(shown)
     }
 
-    /// Who gets the bills, for organization admins; null for nobody. It gives no right.
+    /// Who gets the bills, for organization admins; null for nobody, and for all but the current one. It gives no right.
     #[graphql(complexity = "5 + child_complexity")]
     async fn billing_admin(&self, cx: &Context<'_>) -> Result<Option<User>> {
         let (app, who) = of(cx);
+        if !self.is_current(cx)? {
+            return Ok(None);
+        }
         app.ask(who, |cx| ops::settings::billing_admin(cx)).map(|user| user.map(User::whole)).map_err(shown)
     }
 

@@ -65,6 +65,8 @@ pub struct Connection {
 pub struct Managed {
     /// What is managed.
     pub entity: Entity,
+    /// In which organization; a person may be managed in each of several.
+    pub org: OrgId,
     /// By which connection.
     pub by: UserId,
     /// Since when.

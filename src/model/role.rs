@@ -258,6 +258,7 @@ macro_rules! actions {
 actions! {
     OrganizationRead        "organization:read"         Org     reads  [Admin Member Viewer] [] "See the organization and its name.";
     OrganizationUpdate      "organization:update"       Org     writes [Admin] [] "Rename the organization.";
+    OrganizationCreate      "organization:create"       Org     writes [Admin] [] "Create another organization on this instance.";
     UserList                "user:list"                 Org     reads  [Admin] [] "List and search all users.";
     UserCreate              "user:create"               Org     writes [Admin] [] "Create a user.";
     UserInvite              "user:invite"               Org     writes [Admin] [] "Invite people to the organization.";
@@ -282,6 +283,7 @@ actions! {
     UserUpdateEmail         "user:update_email"         User    writes [Admin] [] "Change a user's address, by which invitations find people.";
     UserUpdateRole          "user:update_role"          User    writes [Admin] [] "Change a user's organization role.";
     UserUpdateSeat          "user:update_seat"          User    writes [Admin] [] "Change a user's seats.";
+    UserUpdateMembership    "user:update_membership"    User    writes [Admin] [] "Suspend a user in the organization, and remove one from it.";
     UserDeactivate          "user:deactivate"           User    writes [Admin] [] "Deactivate a user.";
     UserReactivate          "user:reactivate"           User    writes [Admin] [] "Reactivate a user.";
     UserDelete              "user:permanently_delete"   User    writes [Admin] [] "Delete a user for good.";
@@ -391,6 +393,22 @@ impl Action {
         )
     }
 
+    /// Whether it is about the account itself, wherever it belongs: an admin of one of several organizations does not hold it.
+    pub fn is_about_account(self) -> bool {
+        matches!(
+            self,
+            Action::UserUpdate
+                | Action::UserUpdateEmail
+                | Action::UserDeactivate
+                | Action::UserReactivate
+                | Action::UserDelete
+                | Action::SessionRead
+                | Action::SessionRevoke
+                | Action::ApiKeyRead
+                | Action::ApiKeyDelete
+        )
+    }
+
     /// Whether those who manage a service account hold it on that account.
     pub fn is_for_services(self) -> bool {
         matches!(
@@ -411,6 +429,7 @@ impl Action {
                 | Action::UserUpdateEmail
                 | Action::UserUpdateRole
                 | Action::UserUpdateSeat
+                | Action::UserUpdateMembership
                 | Action::UserDeactivate
                 | Action::UserReactivate
                 | Action::UserDelete

@@ -1,6 +1,6 @@
 //! Browser sessions and the one-use setup code. Only hashes of their tokens are kept.
 
-use super::UserId;
+use super::{OrgId, UserId};
 use crate::clock::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct Session {
     pub agent: String,
     /// What a form must send back.
     pub csrf: String,
+    /// The organization it was switched to; the person's default one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
 }
 
 impl Session {

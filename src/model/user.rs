@@ -81,12 +81,15 @@ pub struct OrgMembership {
     /// The Weave access.
     #[serde(default)]
     pub weave: Seat,
+    /// Whether it rests: the account stays listed there and has no role, whatever it is elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 impl OrgMembership {
     /// Belonging with full seats, as everyone begins.
     pub fn new(org: OrgId, role: OrgRole) -> Self {
-        OrgMembership { org, role, models: Seat::Full, weave: Seat::Full }
+        OrgMembership { org, role, models: Seat::Full, weave: Seat::Full, suspended: false }
     }
 }
 
@@ -107,8 +110,11 @@ pub struct User {
     pub emails: Vec<Email>,
     /// Whether it works.
     pub status: Status,
-    /// Its organizations.
+    /// Its organizations; the personal namespace is in the first one.
     pub orgs: Vec<OrgMembership>,
+    /// The organization in which it acts where its credential says nothing else; the first one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_org: Option<OrgId>,
     /// Where runs without an entity go; the personal namespace when absent. Service accounts always have one.
     #[serde(default)]
     pub default_team: Option<TeamId>,
@@ -129,14 +135,34 @@ impl User {
         self.updated_at = now;
     }
 
-    /// The role in `org`, if it belongs to it.
+    /// The role in `org`, if it belongs to it and is not suspended there.
     pub fn org_role(&self, org: OrgId) -> Option<OrgRole> {
-        self.membership(org).map(|m| m.role)
+        self.membership(org).filter(|m| !m.suspended).map(|m| m.role)
     }
 
-    /// The belonging to `org`, if any.
+    /// The belonging to `org`, if any; a suspended one too.
     pub fn membership(&self, org: OrgId) -> Option<&OrgMembership> {
         self.orgs.iter().find(|m| m.org == org)
+    }
+
+    /// The organization in which it acts where its credential says nothing else: its choice, else the first where it has a
+    /// role, else the first.
+    pub fn home_org(&self) -> Option<OrgId> {
+        let chosen = self.default_org.filter(|org| self.org_role(*org).is_some());
+        chosen.or_else(|| self.orgs.iter().find(|m| !m.suspended).or(self.orgs.first()).map(|m| m.org))
+    }
+
+    /// Whether it belongs to an organization besides `org`.
+    pub fn belongs_beside(&self, org: OrgId) -> bool {
+        self.orgs.iter().any(|m| m.org != org)
+    }
+
+    /// How it stands in `org`: as the account does, but a suspended belonging counts as a deactivated account.
+    pub fn status_in(&self, org: OrgId) -> Status {
+        match self.membership(org) {
+            Some(m) if m.suspended && self.status == Status::Active => Status::Deactivated,
+            _ => self.status,
+        }
     }
 
     /// The primary e-mail address.

@@ -27,9 +27,10 @@ pub const RESTORE_VALID: Millis = HOUR;
 pub fn set(cx: &mut Acting, typed: &str, on: bool) -> Result<User> {
     let user = super::users::by_name(cx.view(), typed)?.ok_or_else(|| super::absent("user", typed))?;
     let grant = or_absent(cx.allow(Action::UserUpdateRole, Resource::User(user.id)), "user", typed)?;
-    let org = cx.org()?;
-    if on && !user.is_active_admin(org) {
-        return Err(Error::invalid("Only an active organization admin can be marked break-glass."));
+    // It is a way into the account, wherever that belongs, and the instance's.
+    let _whole = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
+    if on && !user.is_active_admin(HOME) {
+        return Err(Error::invalid("Only an active administrator of the instance can be marked break-glass."));
     }
     let before = is_marked(cx.view(), user.id)?;
     if before == on {
@@ -47,7 +48,7 @@ pub fn set(cx: &mut Acting, typed: &str, on: bool) -> Result<User> {
 /// An administrator who is given a password by the shell or by the setup link is marked: those are the ways back in.
 pub(super) fn begin(cx: &mut Acting, grant: &Grant, user: &User) -> Result<()> {
     let by_owner = matches!(cx.subject().actor, Actor::Process(Process::Shell | Process::Setup));
-    if by_owner && user.orgs.iter().any(|m| user.is_active_admin(m.org)) && !is_marked(cx.view(), user.id)? {
+    if by_owner && user.is_active_admin(HOME) && !is_marked(cx.view(), user.id)? {
         cx.put(grant, &schema::BREAK_GLASS, &BreakGlass { user: user.id, since_at: cx.now() })?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::model::name;
 use crate::model::provisioning::{Adoption, Connection, Managed, Speech};
 use crate::model::role::{Action, OrgRole, Seat};
 use crate::model::user::{OrgMembership, Status, User, UserKind};
-use crate::model::{Entity, UserId};
+use crate::model::{Entity, OrgId, UserId};
 use crate::policy::Resource;
 use crate::store::{Listed, Range, Read, Tx, schema};
 
@@ -60,6 +60,7 @@ pub fn create(cx: &mut Acting, new: &NewConnection, fresh: &FreshKey) -> Result<
         status: Status::Active,
         // The role is what its key is let use of; without that key it is nothing.
         orgs: vec![OrgMembership { models: Seat::None, weave: Seat::None, ..OrgMembership::new(org, OrgRole::Admin) }],
+        default_org: None,
         default_team: None,
         created_at: cx.now(),
         updated_at: cx.now(),
@@ -173,9 +174,9 @@ pub fn asking<V: Read>(cx: &Cx<V>) -> Result<Option<Connection>> {
     }
 }
 
-/// The living connection that manages something.
-fn manager(view: &impl Read, entity: Entity) -> Result<Option<Connection>> {
-    match view.get(&schema::MANAGED, &entity.number())? {
+/// The living connection that manages something in `org`.
+fn manager(view: &impl Read, entity: Entity, org: OrgId) -> Result<Option<Connection>> {
+    match view.get(&schema::MANAGED, &(entity.number(), org))? {
         Some(mark) => view.get(&schema::CONNECTIONS, &mark.by),
         None => Ok(None),
     }
@@ -183,7 +184,11 @@ fn manager(view: &impl Read, entity: Entity) -> Result<Option<Connection>> {
 
 /// The connection that manages a person or a team, for pages; none where it is local.
 pub fn managing<V: Read>(cx: &Cx<V>, entity: Entity) -> Result<Option<Connection>> {
-    manager(cx.view(), entity)
+    let org = match entity {
+        Entity::Team(id) => cx.view().shared(&schema::TEAMS, &id)?.map(|team| team.org),
+        Entity::Person(_) => Some(cx.org()?),
+    };
+    org.map_or(Ok(None), |org| manager(cx.view(), entity, org))
 }
 
 /// Whether the asker may change a person or a team by provisioning: a connection what it manages, anybody else whatever the
@@ -193,7 +198,7 @@ pub fn managing<V: Read>(cx: &Cx<V>, entity: Entity) -> Result<Option<Connection
 /// [`Code::AdoptionPending`], and the wish is noted; [`Code::NotManaged`].
 pub fn touch(cx: &mut Acting, entity: Entity) -> Result<()> {
     let Some(connection) = asking(cx)? else { return Ok(()) };
-    match (manager(cx.view(), entity)?, entity) {
+    match (manager(cx.view(), entity, connection.org)?, entity) {
         (Some(by), _) if by.id == connection.id => Ok(()),
         (Some(by), _) => Err(Error::new(Code::NotManaged, format!("It is managed by the connection {}.", by.name))
             .hint("An organization admin can change that on the page Provisioning.")),
@@ -214,7 +219,7 @@ fn is_proved(cx: &Acting, user: UserId) -> Result<bool> {
 /// Marks what a connection just made as managed by it; what others make is local.
 pub fn made(cx: &mut Acting, entity: Entity) -> Result<()> {
     let Some(connection) = asking(cx)? else { return Ok(()) };
-    let mark = Managed { entity, by: connection.id, since_at: cx.now() };
+    let mark = Managed { entity, org: connection.org, by: connection.id, since_at: cx.now() };
     cx.tx().put(&schema::MANAGED, &mark)
 }
 
@@ -223,14 +228,14 @@ fn give(cx: &mut Acting, connection: &Connection, entity: Entity) -> Result<()> 
     let (grant, target) = match entity {
         Entity::Person(id) => {
             let user = cx.view().get(&schema::USERS, &id)?.ok_or_else(|| absent("user", &id.global()))?;
-            (cx.allow(Action::UserUpdate, Resource::User(id))?, super::user_named(&user))
+            (cx.allow(super::provision::profile_act(&user), Resource::User(id))?, super::user_named(&user))
         }
         Entity::Team(id) => {
             let team = cx.view().get(&schema::TEAMS, &id)?.ok_or_else(|| absent("team", &id.global()))?;
             (cx.allow(Action::TeamUpdate, Resource::Entity(entity))?, Named::new("team", id, team.name))
         }
     };
-    let mark = Managed { entity, by: connection.id, since_at: cx.now() };
+    let mark = Managed { entity, org: connection.org, by: connection.id, since_at: cx.now() };
     cx.tx().put(&schema::MANAGED, &mark)?;
     cx.record_on(grant, target, changed("managed by", None, Some(&connection.name)).into_iter().collect())
 }
@@ -313,15 +318,15 @@ pub fn mark_team(cx: &mut Acting, typed: &str, by: Option<UserId>) -> Result<()>
     let team = super::teams::get(cx, typed)?;
     let entity = Entity::Team(team.id);
     let grant = cx.allow(Action::ProvisioningUpdate, Resource::Org(team.org))?;
-    let before = manager(cx.view(), entity)?;
+    let before = manager(cx.view(), entity, team.org)?;
     let after = by.map(|id| get(cx, id)).transpose()?;
     match &after {
         Some(connection) => {
-            let mark = Managed { entity, by: connection.id, since_at: cx.now() };
+            let mark = Managed { entity, org: connection.org, by: connection.id, since_at: cx.now() };
             cx.tx().put(&schema::MANAGED, &mark)?;
         }
         None => {
-            cx.tx().delete(&schema::MANAGED, &entity.number())?;
+            cx.tx().delete(&schema::MANAGED, &(entity.number(), team.org))?;
         }
     }
     let name = |c: &Option<Connection>| c.as_ref().map_or_else(|| "local".to_owned(), |c| c.name.clone());
@@ -337,7 +342,7 @@ pub fn local_only(cx: &Acting, team: crate::model::TeamId) -> Result<()> {
     if asking(cx)?.is_some() {
         return Ok(());
     }
-    match manager(cx.view(), Entity::Team(team))? {
+    match managing(cx, Entity::Team(team))? {
         Some(by) => Err(Error::new(Code::NotManaged, format!("The members of this team come from {}.", by.name))
             .hint("Change them in the identity provider, or mark the team as local on the page Provisioning.")),
         None => Ok(()),

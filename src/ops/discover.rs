@@ -57,7 +57,7 @@ pub fn resources<V: Read>(cx: &Cx<V>, subject: &str, action: Action, kind: Kind,
     let start = Place::read(cx, &question, page.token)?;
     let Some(user) = evaluate::subject(cx, subject, &mut false)? else { return Ok(Found::nothing()) };
     let own = cx.org()?;
-    let org = if user.org_role(own).is_some() { Some(own) } else { user.orgs.first().map(|m| m.org) };
+    let org = if user.org_role(own).is_some() { Some(own) } else { user.home_org() };
     let (Some(org), true) = (org, user.status == Status::Active) else { return Ok(Found::nothing()) };
     let everywhere = !user.is_service() && user.org_role(org).is_some_and(|role| action.org_roles().contains(&role));
     // An account of the organization works in every team.
@@ -218,7 +218,7 @@ pub fn subjects<V: Read>(cx: &Cx<V>, action: Action, kind: Kind, id: &str, page:
             _ => false,
         };
         let seen = in_team || invited || (itself == Some(user.id) && before(Walk::Account(user.id)));
-        if seen || !lives(&user) || user.org_role(org).is_none() {
+        if seen || !lives(&user) || user.membership(org).is_none() {
             return Ok(None);
         }
         let Some(facts) = evaluate::facts(cx, &user, resource)? else { return Ok(None) };

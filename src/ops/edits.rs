@@ -119,10 +119,10 @@ pub fn parts<V: Read>(cx: &Cx<V>, thing: &Thing) -> Result<Vec<Part>> {
             ]
         }
         Thing::User(typed) => {
-            let user = users::get(cx, typed)?;
-            let member = user.membership(cx.org()?);
+            let (user, org) = (users::get(cx, typed)?, cx.org()?);
+            let (member, is_own) = (user.membership(org), cx.subject().user() == Some(user.id));
             let team = match user.default_team {
-                Some(id) => cx.view().get(&schema::TEAMS, &id)?.map(|team| team.name),
+                Some(id) => cx.view().get(&schema::TEAMS, &id)?.filter(|t| is_own || t.org == org).map(|t| t.name),
                 None => None,
             };
             vec![

@@ -190,7 +190,7 @@ pub(super) fn subject<V: Read>(cx: &Cx<V>, typed: &str, granted: &mut bool) -> R
         *granted = true;
     }
     let org = cx.org()?;
-    Ok(user.filter(|u| cx.subject().user().is_none() || u.orgs.is_empty() || u.org_role(org).is_some()))
+    Ok(user.filter(|u| cx.subject().user().is_none() || u.orgs.is_empty() || u.membership(org).is_some()))
 }
 
 /// A living account by username, address or global id. A text that is one account's name and another one's id names nobody:

@@ -10,6 +10,7 @@ use crate::model::UserId;
 use crate::model::audit::Change;
 use crate::model::factor::{CodeApp, PASSKEYS_MAX, Passkey, RecoveryCodes};
 use crate::model::role::Action;
+use crate::model::team::HOME;
 use crate::model::user::User;
 use crate::policy::Resource;
 use crate::store::{Range, Read, Tx, schema};
@@ -75,6 +76,10 @@ pub fn is_bare<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Option<bool>> {
 pub fn bare<V: Read>(cx: &Cx<V>) -> Result<Vec<String>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
+    if org != HOME {
+        // Break-glass is for administrators of the instance.
+        return Ok(vec![]);
+    }
     let (mut marked, mut others) = (vec![], vec![]);
     for admin in cx.view().list_by(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)).limit(ADMINS))?.items {
         let factors = of(cx.view(), admin.id)?;

@@ -132,7 +132,7 @@ fn person(view: &impl Read, org: OrgId, address: &str) -> Result<Option<Arc<User
     let found = view.find_shared(&schema::USER_BY_EMAIL, &name::fold(address))?;
     // Folding is for finding; what a token says must be the address but for case.
     let same = |e: &&Email| e.address.to_lowercase() == address.to_lowercase();
-    let Some(user) = found.filter(|user| user.kind == UserKind::Person && user.membership(org).is_some()) else {
+    let Some(user) = found.filter(|user| user.kind == UserKind::Person && user.org_role(org).is_some()) else {
         return Ok(None);
     };
     match user.emails.iter().find(same) {
@@ -239,8 +239,12 @@ pub(crate) fn alive(view: &impl Read, until: Millis, hash: &str, now: Millis) ->
         Status::Active => {}
         other => return Err(dead(format!("The account {} is {}.", user.username, other.as_str()))),
     }
-    if user.membership(token.org).is_none() {
-        return Err(dead(format!("The account {} does not belong to the organization any more.", user.username)));
+    match user.membership(token.org) {
+        Some(membership) if !membership.suspended => {}
+        Some(_) => return Err(dead(format!("The account {} is suspended in the organization.", user.username))),
+        None => {
+            return Err(dead(format!("The account {} does not belong to the organization any more.", user.username)));
+        }
     }
     Ok((user, token.org))
 }

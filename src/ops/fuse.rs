@@ -261,7 +261,7 @@ pub fn carry_out(cx: &mut Acting, held: &HeldLoss) -> Result<()> {
     if let Some(user) = user.filter(|u| u.status != Status::Deleted) {
         match held.loss {
             Loss::Deactivate(_) => super::users::set_active(cx, &user.username, false).map(drop)?,
-            Loss::Delete(_) => super::users::delete_at_once(cx, user)?,
+            Loss::Delete(_) => super::membership::discharge(cx, user)?,
             Loss::Leave(team, id) => {
                 let name = cx.view().get(&schema::TEAMS, &team)?.map(|t| t.name);
                 let is_in = cx.view().get(&schema::MEMBERSHIPS, &(team, id))?.is_some();

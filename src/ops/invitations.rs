@@ -117,7 +117,7 @@ pub enum Invited {
 pub fn to_team(cx: &mut Acting, team: &str, who: &str, role: &str, sending: Option<&Sending>) -> Result<Invited> {
     let typed = team;
     let team = teams::must_exist(cx.view(), typed)?;
-    let user = users::by_name(cx.view(), who)?.filter(|u| u.org_role(team.org).is_some());
+    let user = users::by_name(cx.view(), who)?.filter(|u| u.membership(team.org).is_some());
     user.iter().try_for_each(|user| users::must_be_meant(user, who))?;
     let action = match &user {
         Some(user) if is_joining(cx, &team, user)? => Action::TeamJoin,
@@ -274,7 +274,7 @@ pub fn to_org(cx: &mut Acting, wanted: &Wanted, sending: &Sending) -> Result<Wel
         connections::local_only(cx, team.id)?;
         places.push(team);
     }
-    let user = users::by_name(cx.view(), who)?.filter(|u| u.org_role(org).is_some());
+    let user = users::by_name(cx.view(), who)?.filter(|u| u.membership(org).is_some());
     if let Some(user) = user {
         users::must_be_meant(&user, who)?;
         if user.is_service() {

@@ -1,7 +1,7 @@
 //! Which issuers of tokens an organization trusts, on which terms. Whether an issuer can be reached and its keys be read is seen
 //! before, in `app/federation.rs`; what their tokens lead to is in [`super::federation`].
 
-use super::{Acting, Cx, absent, changed, switched};
+use super::{Acting, Cx, changed, switched};
 use crate::clock::{DAY, HOUR, Millis, rfc3339};
 use crate::config::span;
 use crate::error::{Code, Error, Result};
@@ -72,8 +72,7 @@ impl Default for Terms {
 /// The organization that is spoken of: the one of this name, else the asker's.
 fn of_name<V: Read>(cx: &Cx<V>, org: Option<&str>) -> Result<OrgId> {
     let Some(typed) = org else { return cx.org() };
-    let found = cx.view().find(&schema::ORG_BY_NAME, &name::fold(typed))?;
-    Ok(found.ok_or_else(|| absent("organization", typed))?.id)
+    super::orgs::by_name(cx.view(), typed)
 }
 
 /// Whether the asker may trust issuers, before anything is asked of one.

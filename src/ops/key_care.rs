@@ -152,7 +152,7 @@ pub(super) fn narrowed_like_own(cx: &Acting, new: &NewKey) -> Result<NewKey> {
             (own.expires_at, own.networks)
         }
         Credential::Token { until, .. } => (Some(*until), vec![]),
-        Credential::None | Credential::Shell | Credential::Session(_) => return Ok(new.clone()),
+        Credential::None | Credential::Shell | Credential::Session(..) => return Ok(new.clone()),
     };
     let further = |what: &str| {
         Error::denied(format!("The new key would {what} than the credential it is made with."), true)
@@ -230,7 +230,7 @@ pub fn unused<V: Read>(cx: &Cx<V>, range: Range) -> Result<Listed<UnusedKey>> {
             continue;
         }
         let Some(owner) = cx.view().get(&schema::USERS, &key.owner)? else { continue };
-        if cx.can(Action::ApiKeyRead, Resource::User(owner.id))? {
+        if owner.membership(org).is_some() && cx.can(Action::ApiKeyRead, Resource::User(owner.id))? {
             items.push(UnusedKey { listed: ListedKey { key, last }, owner });
         }
     }

@@ -64,8 +64,10 @@ pub fn may_inside<V: Read>(cx: &Cx<V>, permission: &str, entity: Option<&str>, p
 /// Where things without an entity go for `user`: the default team's name, else the username.
 pub fn default_entity_name<V: Read>(cx: &Cx<V>, user: &User) -> Result<String> {
     let _grant = cx.allow(Action::UserRead, Resource::User(user.id))?;
+    let (is_own, org) = (cx.subject().user() == Some(user.id), cx.org_for(user)?);
     let team = match user.default_team {
-        Some(id) => cx.view().get(&schema::TEAMS, &id)?,
+        // Where somebody else's things go in another organization is nobody's business here.
+        Some(id) => cx.view().get(&schema::TEAMS, &id)?.filter(|t| is_own || t.org == org),
         None => None,
     };
     Ok(team.map_or_else(|| user.username.clone(), |t| t.name))
@@ -75,7 +77,7 @@ pub fn default_entity_name<V: Read>(cx: &Cx<V>, user: &User) -> Result<String> {
 pub fn exact_user<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Option<User>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    Ok(users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.org_role(org).is_some()))
+    Ok(users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.membership(org).is_some()))
 }
 
 /// People whose username, address or name contains `part`. One stretch of the walk over all people: go on by the cursor,

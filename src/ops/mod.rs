@@ -27,6 +27,8 @@ pub mod invitations;
 pub mod issuers;
 pub mod key_care;
 pub mod lookup;
+pub mod membership;
+pub mod orgs;
 pub mod outbox;
 pub mod passwords;
 pub mod project_members;
@@ -95,6 +97,8 @@ pub struct Env {
     pub now: Millis,
     /// The settings in force.
     pub settings: Arc<Settings>,
+    /// Whether the instance may have several organizations.
+    pub several_orgs: bool,
     /// 80 bits from which event ids are counted: what begins later has more of them, so that events of one millisecond stand
     /// in order.
     pub entropy: u128,
@@ -138,6 +142,13 @@ pub struct Grant {
     facts: Facts,
 }
 
+impl Grant {
+    /// The organization it is about.
+    pub(crate) fn org(&self) -> OrgId {
+        self.facts.org
+    }
+}
+
 impl<'a, V: Read> Cx<'a, V> {
     /// A context over `view`.
     pub fn new(view: V, caller: &'a Caller, env: &'a Env) -> Self {
@@ -178,12 +189,17 @@ impl<'a, V: Read> Cx<'a, V> {
         &self.env.settings
     }
 
-    /// The organization the asker acts in: that of an access token, the first of a user's own, else the instance's.
+    /// The organization the asker acts in ([`facts::acting_in`]); the instance's for its own parts.
     pub fn org(&self) -> Result<OrgId> {
-        if let Credential::Token { org, .. } = &self.subject().credential {
-            return Ok(*org);
+        Ok(facts::acting_in(&self.view, self.subject(), self.asker()?)?.unwrap_or(HOME))
+    }
+
+    /// The organization in which `user` is changed: the one in which the asker acts; for the shell, the user's own.
+    pub(crate) fn org_for(&self, user: &User) -> Result<OrgId> {
+        match self.subject().user() {
+            Some(_) => self.org(),
+            None => Ok(user.home_org().unwrap_or(HOME)),
         }
-        Ok(self.asker()?.and_then(|u| u.orgs.first().map(|m| m.org)).unwrap_or(HOME))
     }
 
     /// The asker's own row; `None` for the server's own parts, for nobody known, and where the row is gone.
@@ -213,15 +229,18 @@ impl<'a, V: Read> Cx<'a, V> {
     pub(crate) fn facts(&self, subject: &Subject, resource: Resource) -> Result<Facts> {
         let switches = self.switches();
         if subject.actor == self.subject().actor {
-            return facts::about(&self.view, subject, self.asker()?, resource, switches);
+            let asker = self.asker()?;
+            let here = facts::acting_in(&self.view, subject, asker)?;
+            return facts::about(&self.view, subject, (asker, here), resource, switches);
         }
         facts::load(&self.view, subject, resource, switches)
     }
 
-    /// The facts about an account whose row is at hand, by no credential in particular.
+    /// The facts about an account whose row is at hand, by no credential in particular, seen from where the asker acts.
     pub(crate) fn facts_of(&self, user: &User, resource: Resource) -> Result<Facts> {
         let subject = Subject { actor: Actor::User(user.id), credential: Credential::None };
-        facts::about(&self.view, &subject, Some(user), resource, self.switches())
+        let here = self.org_for(user)?;
+        facts::about(&self.view, &subject, (Some(user), Some(here)), resource, self.switches())
     }
 
     fn switches(&self) -> Switches {
@@ -231,6 +250,7 @@ impl<'a, V: Read> Cx<'a, V> {
             personal_entities: !settings.personal_entities_disabled(),
             admin_team_access: !settings.admin_team_access_disabled(),
             team_services: !settings.team_services_disabled(),
+            several_orgs: self.env.several_orgs,
         }
     }
 

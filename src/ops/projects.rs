@@ -49,7 +49,8 @@ pub fn create(cx: &mut Acting, new: &NewProject) -> Result<Project> {
     }
     let org = match entity {
         Entity::Team(id) => cx.view().get(&schema::TEAMS, &id)?.ok_or_else(|| absent("team", &entity_name))?.org,
-        Entity::Person(_) => cx.org()?,
+        // A personal namespace stays where its owner first belonged, wherever the owner acts.
+        Entity::Person(_) => grant.org(),
     };
     let project = Project {
         id: ProjectId(cx.tx().next_id(schema::PROJECT_IDS)?),
@@ -110,21 +111,22 @@ pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
     Ok((Entity::Person(user.id), user.username))
 }
 
-/// Every project the asker may read through a team, an own namespace or an open visibility, with its entity's name; cut at
-/// `at_most`, by entity and name.
+/// Every project of the organization in which the asker acts that the asker may read through a team, an own namespace or an open
+/// visibility, with its entity's name; cut at `at_most`, by entity and name.
 pub fn reachable<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<(String, Project)>> {
-    let me = super::users::me(cx)?;
+    let (me, org) = (super::users::me(cx)?, cx.org()?);
     let mut entities = vec![(Entity::Person(me.id), me.username.clone())];
-    entities.extend(super::teams::mine(cx)?.into_iter().map(|(t, _)| (Entity::Team(t.id), t.name)));
+    let teams = super::teams::mine(cx)?.into_iter().filter(|(t, _)| t.org == org);
+    entities.extend(teams.map(|(t, _)| (Entity::Team(t.id), t.name)));
     let mut out: Vec<(String, Project)> = vec![];
     for (entity, entity_name) in entities {
         for project in rows(cx.view(), entity, Range::all().limit(at_most))?.items {
-            if cx.can(Action::ProjectRead, Resource::Project(project.id))? {
+            if project.org == org && cx.can(Action::ProjectRead, Resource::Project(project.id))? {
                 out.push((entity_name.clone(), project));
             }
         }
     }
-    let open = cx.view().list_by(&schema::OPEN_PROJECTS, Range::all().under(&(cx.org()?,)).limit(at_most))?;
+    let open = cx.view().list_by(&schema::OPEN_PROJECTS, Range::all().under(&(org,)).limit(at_most))?;
     for project in open.items {
         if !out.iter().any(|(_, p)| p.id == project.id) && cx.can(Action::ProjectRead, Resource::Project(project.id))? {
             out.push((entity_name(cx.view(), project.entity)?, project));

@@ -225,7 +225,7 @@ pub fn change(
             .hint("Change it in its team, or delete it."));
     }
     // Asked also where nothing will differ: a key that only reads is told so.
-    let _may = cx.allow(Action::UserUpdate, Resource::User(id))?;
+    let _may = cx.allow(profile_act(&before.user), Resource::User(id))?;
     let changes = wanted(&before)?;
     if changes.is_empty() {
         return Ok(before);
@@ -237,7 +237,7 @@ pub fn change(
     let mut after = person(cx, id)?;
     if after.version() != version && after.updated_at < cx.now() {
         // A role in a team is no part of the person's own rows; the moment of the change is kept all the same.
-        let grant = cx.allow(Action::UserUpdate, Resource::User(id))?;
+        let grant = cx.allow(profile_act(&after.user), Resource::User(id))?;
         after.profile.updated_at = cx.now();
         after.updated_at = cx.now();
         cx.put(&grant, &schema::PROFILES, &after.profile)?;
@@ -251,7 +251,9 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
     match change {
         Change::FullName { name, derived } => {
             let change = users::UserChange { name: Some(name.clone()), ..users::UserChange::default() };
-            users::update(cx, typed, &change)?;
+            if *name != user.name {
+                users::update(cx, typed, &change)?;
+            }
             edit(cx, &user, |profile| profile.name_derived = *derived && !name.is_empty())
         }
         Change::Email(email) => {
@@ -259,7 +261,7 @@ fn one(cx: &mut Acting, toll: &mut Toll, id: UserId, change: &Change) -> Result<
             users::update(cx, typed, &change).map(drop)
         }
         Change::Active(active) => {
-            if !active && user.status == Status::Active {
+            if !active && user.status_in(cx.org()?) == Status::Active {
                 toll.deactivated.push(id);
             }
             users::set_active(cx, typed, *active).map(drop)
@@ -315,7 +317,8 @@ fn in_value<T>(outcome: Result<T>) -> Result<T> {
     })
 }
 
-/// Deletes a person for good; what they ran stays theirs. By setting it deactivates only, as W&B's older document says.
+/// Deletes a person for good; what they ran stays theirs. Somebody who belongs to another organization too leaves this one only.
+/// By setting it deactivates only, as W&B's older document says.
 pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Condition) -> Result<()> {
     let person = person(cx, id)?;
     condition.check(&person.version())?;
@@ -324,14 +327,19 @@ pub fn remove(cx: &mut Acting, toll: &mut Toll, id: UserId, condition: &Conditio
         return one(cx, toll, id, &Change::Active(false));
     }
     toll.deleted.push(id);
-    users::delete_at_once(cx, person.user)
+    super::membership::discharge(cx, person.user)
+}
+
+/// What keeping a profile is: part of the account, or of the belonging to one of several organizations, each of which has its own.
+pub(super) fn profile_act(user: &User) -> Action {
+    if user.orgs.len() > 1 { Action::UserUpdateMembership } else { Action::UserUpdate }
 }
 
 /// Changes the profile of somebody.
 fn edit(cx: &mut Acting, user: &User, f: impl FnOnce(&mut Profile)) -> Result<()> {
-    let grant = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
+    let grant = cx.allow(profile_act(user), Resource::User(user.id))?;
     let org = cx.org()?;
-    let before = cx.view().get(&schema::PROFILES, &user.id)?;
+    let before = cx.view().get(&schema::PROFILES, &(user.id, org))?;
     let mut profile = before.clone().unwrap_or_else(|| Profile::new(user.id, org, cx.now()));
     f(&mut profile);
     let changes = keep(cx, &grant, before.as_ref(), &profile)?;

@@ -171,10 +171,10 @@ pub fn members<V: Read>(cx: &Cx<V>, group: &Group) -> Result<Vec<Belonging>> {
 }
 
 fn people<V: Read>(cx: &Cx<V>, team: TeamId) -> Result<Vec<Belonging>> {
-    let mut out = vec![];
+    let (org, mut out) = (cx.org()?, vec![]);
     for row in teams::rows(cx.view(), team)?.iter().filter(|m| m.role != TeamRole::Service) {
         let Some(user) = cx.view().get(&schema::USERS, &row.user)? else { continue };
-        let known = cx.view().get(&schema::PROFILES, &row.user)?.and_then(|p| p.user_name);
+        let known = cx.view().get(&schema::PROFILES, &(row.user, org))?.and_then(|p| p.user_name);
         out.push(Belonging { id: row.user, user_name: known.unwrap_or(user.username) });
     }
     Ok(out)
@@ -336,7 +336,7 @@ fn look_up_person(cx: &Acting, org: OrgId, text: &str) -> Result<Option<User>> {
         }
         None => None,
     };
-    let user = user.filter(|u| u.status != Status::Deleted && !u.is_service() && u.org_role(org).is_some());
+    let user = user.filter(|u| u.status != Status::Deleted && !u.is_service() && u.membership(org).is_some());
     user.iter().try_for_each(|user| super::users::must_be_meant(user, text))?;
     Ok(user)
 }

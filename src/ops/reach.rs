@@ -102,7 +102,12 @@ pub fn of_user<V: Read>(cx: &Cx<V>, user: &User, at_most: usize) -> Result<(Vec<
             }
         }
     }
-    let org = user.orgs.first().map(|m| m.org).ok_or_else(|| absent("user", &user.username))?;
+    let here = cx.org()?;
+    let org = user
+        .membership(here)
+        .map(|m| m.org)
+        .or_else(|| user.home_org())
+        .ok_or_else(|| absent("user", &user.username))?;
     let open = cx.view().count(&schema::OPEN_PROJECTS, Range::all().under(&(org,)), 10_000)?;
     let listed = out.iter().filter(|r| matches!(r.project.visibility, Visibility::Open | Visibility::Public)).count();
     Ok((out, open.saturating_sub(listed)))
@@ -175,7 +180,7 @@ mod tests {
     }
 
     fn as_user(user: &User) -> Caller {
-        let credential = Credential::Session("test".into());
+        let credential = Credential::Session("test".into(), None);
         Caller { subject: Subject { actor: Actor::User(user.id), credential }, origin: Default::default() }
     }
 

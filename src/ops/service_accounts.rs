@@ -85,8 +85,7 @@ pub fn set_default_team(cx: &mut Acting, typed: &str, team: &str) -> Result<User
     if !user.is_org_service() {
         return Err(Error::invalid("The runs of a team's service account go to its team."));
     }
-    let org = cx.org()?;
-    let team = default_team_of(cx, org, team)?;
+    let team = default_team_of(cx, grant.org(), team)?;
     let was = match user.default_team {
         Some(id) => cx.view().get(&schema::TEAMS, &id)?.map(|t| t.name),
         None => None,
@@ -186,6 +185,7 @@ fn account(cx: &mut Acting, team: &Team, typed: &str, kind: Service) -> Result<U
         emails: vec![],
         status: Status::Active,
         orgs: vec![OrgMembership::new(team.org, OrgRole::Member)],
+        default_org: None,
         default_team: Some(team.id),
         created_at: cx.now(),
         updated_at: 0,

@@ -9,7 +9,7 @@ use crate::model::UserId;
 use crate::model::audit::Named;
 use crate::model::role::Action;
 use crate::model::session::{Session, SessionIdentity, SessionUse, SetupCode};
-use crate::model::user::User;
+use crate::model::user::{Status, User};
 use crate::policy::{Actor, Credential, Resource, Subject};
 use crate::store::{Read, Tx, schema};
 
@@ -67,6 +67,7 @@ pub fn open(
         ip: cx.caller().origin.ip.clone(),
         agent: cx.caller().origin.agent.clone(),
         csrf: fresh.csrf.clone(),
+        org: None,
     };
     cx.tx().put(&schema::SESSIONS, &session)?;
     cx.record(grant, super::changed("method", None, Some(method)).into_iter().collect())?;
@@ -84,10 +85,11 @@ pub fn resolve(view: &impl Read, token: &str, now: Millis) -> Result<(Subject, S
     }
     let session =
         view.get(&schema::SESSIONS, &crypto::hashed(token))?.filter(|s| now < s.expires_at).ok_or_else(refused)?;
-    if !super::users::is_active(view, session.user)? {
-        return Err(refused());
-    }
-    let credential = Credential::Session(session.handle().to_owned());
+    let user = view.shared(&schema::USERS, &session.user)?.filter(|user| user.status == Status::Active);
+    let user = user.ok_or_else(refused)?;
+    // Where the person has no role any more, the session goes on in the default organization.
+    let org = session.org.filter(|org| user.org_role(*org).is_some());
+    let credential = Credential::Session(session.handle().to_owned(), org);
     Ok((Subject { actor: Actor::User(session.user), credential }, session))
 }
 
@@ -115,7 +117,7 @@ pub fn revoke(cx: &mut Acting, owner: &str, handle: &str) -> Result<()> {
 
 /// Ends the session the asker came with.
 pub fn sign_out(cx: &mut Acting) -> Result<()> {
-    let (Some(user), Credential::Session(handle)) = (cx.subject().user(), cx.subject().credential.clone()) else {
+    let (Some(user), Credential::Session(handle, _)) = (cx.subject().user(), cx.subject().credential.clone()) else {
         return Ok(());
     };
     let Some(user) = cx.view().get(&schema::USERS, &user)? else { return Ok(()) };

@@ -56,7 +56,7 @@ pub fn owner(view: &impl Read, session: &str, now: Millis) -> Result<Subject> {
     if !super::users::is_active(view, session.user)? {
         return Err(over());
     }
-    let credential = Credential::Session(session.handle().to_owned());
+    let credential = Credential::Session(session.handle().to_owned(), session.org);
     Ok(Subject { actor: Actor::User(session.user), credential })
 }
 

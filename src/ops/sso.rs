@@ -14,13 +14,14 @@ use super::{Acting, Cx, audit, domains, fuse, sessions, teams, users};
 use crate::clock::Millis;
 use crate::config::settings::Settings;
 use crate::error::{Code, Error, Kind, Result};
-use crate::model::UserId;
 use crate::model::audit::{Change, Named, Outcome};
 use crate::model::identity::{self, ExternalGroup, ExternalGroups, ExternalIdentity, Identity};
+use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::role::Action;
 use crate::model::team::{HOME, Team};
 use crate::model::user::{Status, User};
+use crate::model::{OrgId, UserId};
 use crate::policy::Resource;
 use crate::store::{Range, Read, schema};
 use std::collections::BTreeMap;
@@ -296,8 +297,9 @@ fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> R
         .hint("Ask whoever runs it to send your address."));
     };
     let waiting = cx.view().count(&schema::INVITES_OF_EMAIL, Range::all().under(&(name::fold(email),)), 1)?;
-    let is_captured = domains::capturing(cx.view(), email)?.is_some_and(|domain| domain.org == HOME);
-    if waiting == 0 && !is_captured && domains::is_claiming(cx.view(), HOME)? {
+    let org = org_of_newcomer(cx, email, settings.vouches(who))?;
+    let is_captured = domains::capturing(cx.view(), email)?.is_some_and(|domain| domain.org == org);
+    if waiting == 0 && !is_captured && domains::is_claiming(cx.view(), org)? {
         return Err(Error::denied(
             "You have no account here, and your address is at none of the domains that the organization claims.",
             true,
@@ -309,6 +311,7 @@ fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> R
         username: wanted_username(cx, who, settings)?,
         name: who.name.as_deref().unwrap_or_default().chars().take(name::TEXT_MAX).collect(),
         unverified: !settings.vouches(who),
+        org: Some(org),
         ..users::NewUser::default()
     };
     let link = who.clone();
@@ -327,6 +330,19 @@ fn find_or_make(cx: &mut Acting, who: &ExternalIdentity, settings: &Follow) -> R
     })
 }
 
+/// The organization that somebody comes into who has no account: the one that claims the address's domain, else the one that
+/// invited the address, else the instance's. An address that nobody vouches for leads to the instance's own.
+fn org_of_newcomer(cx: &Acting, email: &str, vouched: bool) -> Result<OrgId> {
+    if !vouched {
+        return Ok(HOME);
+    }
+    if let Some(domain) = domains::capturing(cx.view(), email)? {
+        return Ok(domain.org);
+    }
+    let waiting: Vec<Invite> = cx.view().all_by(&schema::INVITES_OF_EMAIL, &(name::fold(email),))?;
+    Ok(waiting.iter().find(|invite| !invite.is_over(cx.now())).map_or(HOME, |invite| invite.org))
+}
+
 /// Whether somebody whose address an account has may have it.
 fn may_link(cx: &Acting, user: &User, who: &ExternalIdentity, settings: &Follow) -> Result<()> {
     let refuse = |hint: &'static str| {
@@ -336,7 +352,10 @@ fn may_link(cx: &Acting, user: &User, who: &ExternalIdentity, settings: &Follow)
         )
         .hint(hint))
     };
-    if user.is_service() || user.is_active_admin(HOME) || cx.view().get(&schema::BREAK_GLASS, &user.id)?.is_some() {
+    if user.is_service()
+        || user.orgs.iter().any(|m| user.is_active_admin(m.org))
+        || cx.view().get(&schema::BREAK_GLASS, &user.id)?.is_some()
+    {
         return refuse(
             "An administrator's account is linked by its owner: sign in with the password, then link it on the page My account.",
         );

@@ -121,18 +121,35 @@ pub fn get<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Team> {
     Ok(team)
 }
 
-/// The teams the asker is in, with the role, by name.
+/// The teams the asker is in, with the role, by name: of every organization that the credential reaches.
 pub fn mine<V: Read>(cx: &Cx<V>) -> Result<Vec<(Team, Held)>> {
-    match cx.subject().user() {
-        Some(id) => teams_of(cx.view(), id),
-        None => Ok(vec![]),
+    let Some(me) = cx.asker()? else { return Ok(vec![]) };
+    let mut teams = teams_of(cx.view(), me.id)?;
+    if me.orgs.len() > 1 {
+        let mut near = vec![];
+        for found in teams {
+            if cx.can(Action::TeamRead, on(&found.0))? {
+                near.push(found);
+            }
+        }
+        teams = near;
     }
+    Ok(teams)
 }
 
-/// The teams of a user the asker may see, with the role, by name.
+/// The teams of a user the asker may see, with the role, by name: of somebody else, those of the organization in which the asker
+/// acts.
 pub fn of<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Vec<(Team, Held)>> {
     let _grant = cx.allow(Action::UserRead, Resource::User(user))?;
-    teams_of(cx.view(), user)
+    match cx.subject().user() {
+        Some(me) if me == user => mine(cx),
+        Some(_) => {
+            let org = cx.org()?;
+            let teams = teams_of(cx.view(), user)?;
+            Ok(teams.into_iter().filter(|(team, _)| team.org == org).collect())
+        }
+        None => teams_of(cx.view(), user),
+    }
 }
 
 fn teams_of(view: &impl Read, id: UserId) -> Result<Vec<(Team, Held)>> {
@@ -413,7 +430,7 @@ pub fn delete(cx: &mut Acting, typed: &str) -> Result<()> {
 
 /// An active or deactivated person of `org` by username or address.
 pub(super) fn person<V: Read>(cx: &Cx<V>, org: OrgId, typed: &str) -> Result<User> {
-    let found = super::users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.org_role(org).is_some());
+    let found = super::users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.membership(org).is_some());
     let missing = || Error::not_found(format!("There is no user '{}' in the organization.", shown(typed)));
     let person = found.ok_or_else(missing)?;
     super::users::must_be_meant(&person, typed)?;

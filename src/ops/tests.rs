@@ -7,6 +7,7 @@ mod edits;
 mod giving;
 mod keys;
 mod machines;
+mod organizations;
 mod people;
 mod proof;
 mod provision;
@@ -52,7 +53,7 @@ fn shell() -> Caller {
 
 fn as_user(user: &User) -> Caller {
     Caller {
-        subject: Subject { actor: Actor::User(user.id), credential: Credential::Session("test".into()) },
+        subject: Subject { actor: Actor::User(user.id), credential: Credential::Session("test".into(), None) },
         origin: Origin::default(),
     }
 }
@@ -408,7 +409,7 @@ async fn a_service_account_dies_with_its_membership_and_its_key_is_shown_once() 
     w.app.act(&who, move |cx| credentials::issue(cx, &owner, &NewKey::default(), &key)).await.unwrap();
     w.app.keep_for_reveal(&who, service.id, shown.clone());
     let stranger = Caller {
-        subject: Subject { credential: Credential::Session("other".into()), ..who.subject.clone() },
+        subject: Subject { credential: Credential::Session("other".into(), None), ..who.subject.clone() },
         ..who.clone()
     };
     assert!(w.app.reveal(&stranger, service.id).is_none());

@@ -1,11 +1,12 @@
 //! People: create, find, list, change, deactivate, reactivate, delete. The last active administrator cannot be lost:
 //! every path that could lose one ends in [`keep_an_admin`], inside the transaction.
 
-use super::{Acting, Cx, absent, changed, or_absent, user_named};
+use super::{Acting, Cx, absent, changed, membership, or_absent, user_named};
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Change;
 use crate::model::credential::ApiKey;
 use crate::model::name;
+use crate::model::profile::Profile;
 use crate::model::project::Project;
 use crate::model::role::{Action, OrgRole, Seat, TeamRole};
 use crate::model::team::Membership;
@@ -57,7 +58,7 @@ pub(super) fn create_with(
     let address = name::check_email(&new.email)?;
     let full_name = name::check_text("name", &new.name, name::TEXT_MAX)?;
     if cx.view().holder(&schema::USER_BY_EMAIL, &name::fold(&address))?.is_some() {
-        return Err(Error::new(Code::EmailTaken, format!("There is a user with the address {address} already.")));
+        return Err(email_taken(&address));
     }
     let username = match &new.username {
         Some(username) => {
@@ -77,6 +78,7 @@ pub(super) fn create_with(
         emails: vec![Email { address: address.clone(), verified: !new.unverified }],
         status: Status::Active,
         orgs: vec![OrgMembership::new(org, role)],
+        default_org: None,
         default_team: None,
         created_at: now,
         updated_at: 0,
@@ -135,7 +137,7 @@ pub fn list<V: Read>(cx: &Cx<V>, search: &str, range: Range) -> Result<Listed<Us
         return cx.view().list_by(&schema::USERS_OF_ORG, range.under(&(org,)));
     }
     if search.contains('@') {
-        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?.filter(|u| u.org_role(org).is_some());
+        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?.filter(|u| u.membership(org).is_some());
         return Ok(Listed { items: found.into_iter().collect(), next: None });
     }
     cx.view().list_by(&schema::USERS_OF_ORG, range.under_text(&(org,), &search))
@@ -147,7 +149,8 @@ pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize>
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
     let search = name::fold(search);
     if search.contains('@') {
-        return Ok(usize::from(cx.view().find(&schema::USER_BY_EMAIL, &search)?.is_some()));
+        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?;
+        return Ok(usize::from(found.is_some_and(|u| u.membership(org).is_some())));
     }
     if search.is_empty() {
         // This index keeps its count.
@@ -170,12 +173,29 @@ pub fn admins_of<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<User>> {
     Ok(cx.view().list_by(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)).limit(at_most))?.items)
 }
 
-/// Activates or deactivates a person. Deactivation ends sessions and makes keys useless at once; reactivation gives the keys,
-/// the teams and the password back, not the sessions.
+/// Activates or deactivates a person where the asker acts: of somebody who belongs to another organization too, the belonging to
+/// this one is suspended, or not any more ([`membership::set_suspended`]); else it is the account.
 ///
 /// # Errors
 /// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`].
 pub fn set_active(cx: &mut Acting, typed: &str, active: bool) -> Result<User> {
+    let user = must_exist(cx.view(), typed)?;
+    let org = cx.org_for(&user)?;
+    let suspended = user.membership(org).is_some_and(|m| m.suspended);
+    let is_here_only = !user.belongs_beside(org) || cx.subject().user().is_none();
+    if (active && !suspended) || (!active && is_here_only) {
+        return set_account_active(cx, typed, active);
+    }
+    let after = membership::set_suspended(cx, typed, !active)?;
+    match active && after.status == Status::Deactivated {
+        true => set_account_active(cx, typed, true),
+        false => Ok(after),
+    }
+}
+
+/// Activates or deactivates an account. Deactivation ends sessions and makes keys useless at once; reactivation gives the keys,
+/// the teams and the password back, not the sessions.
+fn set_account_active(cx: &mut Acting, typed: &str, active: bool) -> Result<User> {
     let mut user = must_exist(cx.view(), typed)?;
     let action = if active { Action::UserReactivate } else { Action::UserDeactivate };
     let grant = or_absent(cx.allow(action, Resource::User(user.id)), "user", typed)?;
@@ -200,9 +220,21 @@ pub fn set_active(cx: &mut Acting, typed: &str, active: bool) -> Result<User> {
 /// # Errors
 /// [`Code::LastAdmin`], [`Code::NotFound`], [`Code::Denied`].
 pub fn set_org_role(cx: &mut Acting, typed: &str, role: OrgRole) -> Result<User> {
-    let org = cx.org()?;
+    set_role_in(cx, typed, role, None)
+}
+
+/// [`set_org_role`] in the organization that the shell names.
+///
+/// # Errors
+/// As there.
+pub fn set_role_in(cx: &mut Acting, typed: &str, role: OrgRole, org: Option<OrgId>) -> Result<User> {
     let mut user = must_exist(cx.view(), typed)?;
+    let org = match org {
+        Some(org) if cx.subject().user().is_none() => org,
+        _ => cx.org_for(&user)?,
+    };
     let grant = or_absent(cx.allow(Action::UserUpdateRole, Resource::User(user.id)), "user", typed)?;
+    must_be_about(cx, &grant, org, typed)?;
     if user.is_service() {
         return Err(Error::invalid("A service account has no organization role to change."));
     }
@@ -227,9 +259,10 @@ pub fn set_org_role(cx: &mut Acting, typed: &str, role: OrgRole) -> Result<User>
 /// # Errors
 /// [`Code::InvalidValue`] for a service account, which takes no seat, [`Code::NotFound`], [`Code::Denied`].
 pub fn set_seats(cx: &mut Acting, typed: &str, models: Option<Seat>, weave: Option<Seat>) -> Result<User> {
-    let org = cx.org()?;
     let mut user = must_exist(cx.view(), typed)?;
+    let org = cx.org_for(&user)?;
     let grant = or_absent(cx.allow(Action::UserUpdateSeat, Resource::User(user.id)), "user", typed)?;
+    must_be_about(cx, &grant, org, typed)?;
     if user.is_service() {
         return Err(Error::invalid("A service account takes no seat."));
     }
@@ -253,6 +286,14 @@ pub fn set_seats(cx: &mut Acting, typed: &str, models: Option<Seat>, weave: Opti
     cx.put(&grant, &schema::USERS, &user)?;
     cx.record(grant, changes)?;
     Ok(user)
+}
+
+/// Refuses a change in `org` on a grant that is about another organization.
+pub(super) fn must_be_about(cx: &Acting, grant: &super::Grant, org: OrgId, typed: &str) -> Result<()> {
+    match cx.subject().user() {
+        Some(_) if grant.org() != org => Err(absent("user", typed)),
+        _ => Ok(()),
+    }
 }
 
 /// What can be changed about a person; absent fields stay.
@@ -287,7 +328,7 @@ pub fn update(cx: &mut Acting, typed: &str, change: &UserChange) -> Result<User>
         let address = name::check_email(email)?;
         let holder = cx.view().find(&schema::USER_BY_EMAIL, &name::fold(&address))?;
         if holder.is_some_and(|h| h.id != user.id) {
-            return Err(Error::new(Code::EmailTaken, format!("There is a user with the address {address} already.")));
+            return Err(email_taken(&address));
         }
         // Only an administrator's word vouches for an address; one's own does not (CVE-2026-27946's class).
         let _vouches = cx.allow(Action::UserUpdateEmail, Resource::User(user.id))?;
@@ -415,7 +456,10 @@ fn bury(cx: &mut Acting, grant: super::Grant, mut user: User) -> Result<()> {
 pub(super) fn erase(cx: &mut Acting, grant: &super::Grant, id: UserId) -> Result<()> {
     end_sessions(cx.tx(), id)?;
     cx.delete(grant, &schema::PASSWORDS, &id)?;
-    cx.delete(grant, &schema::PROFILES, &id)?;
+    let profiles: Vec<Profile> = cx.view().all(&schema::PROFILES, &(id,))?;
+    for profile in profiles {
+        cx.delete(grant, &schema::PROFILES, &(profile.user, profile.org))?;
+    }
     cx.delete(grant, &schema::BREAK_GLASS, &id)?;
     super::factors::erase(cx, grant, id)?;
     let identities: Vec<crate::model::identity::Identity> = cx.view().all_by(&schema::IDENTITIES_OF_USER, &(id,))?;
@@ -449,10 +493,9 @@ fn end_sessions(tx: &mut Tx, id: UserId) -> Result<()> {
 }
 
 /// Refuses the change just made if it took the last active administrator from any organization of `before`.
-fn keep_an_admin(cx: &Acting, before: &User) -> Result<()> {
-    for membership in &before.orgs {
-        if before.is_active_admin(membership.org)
-            && cx.view().count(&schema::ADMINS_OF_ORG, Range::all().under(&(membership.org,)), 1)? == 0
+pub(super) fn keep_an_admin(cx: &Acting, before: &User) -> Result<()> {
+    for org in before.orgs.iter().map(|m| m.org) {
+        if before.is_active_admin(org) && cx.view().count(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)), 1)? == 0
         {
             return Err(Error::new(
                 Code::LastAdmin,
@@ -502,8 +545,14 @@ pub(super) fn must_be_meant(user: &User, typed: &str) -> Result<()> {
     )))
 }
 
-fn must_exist(view: &impl Read, typed: &str) -> Result<User> {
+pub(super) fn must_exist(view: &impl Read, typed: &str) -> Result<User> {
     by_name(view, typed)?.ok_or_else(|| absent("user", typed))
+}
+
+/// Said wherever the account is: addresses are unique on the whole instance, and whose it is is nobody's business.
+fn email_taken(address: &str) -> Error {
+    Error::new(Code::EmailTaken, format!("There is a user with the address {address} already."))
+        .hint("Somebody who has an account and is not in the organization yet is invited to it.")
 }
 
 /// Refuses a name that a user or a team has.
@@ -519,7 +568,7 @@ pub(super) fn is_taken(view: &impl Read, username: &str) -> Result<bool> {
     let folded = name::fold(username);
     // Users and teams share one index. A name that a directory gave finds its person, so it may not come to mean another.
     Ok(view.holder(&schema::USER_BY_NAME, &folded)?.is_some()
-        || view.holder(&schema::PROFILE_BY_USER_NAME, &folded)?.is_some())
+        || view.count(&schema::PROFILE_BY_USER_NAME, Range::all().under(&(folded,)), 1)? > 0)
 }
 
 /// `base`, or the first of `base-2`, `base-3` … that is free.
@@ -538,9 +587,4 @@ pub(super) fn free_username(view: &impl Read, base: &str) -> Result<String> {
         if taken(middle)? { low = middle } else { high = middle }
     }
     Ok(format!("{base}-{high}"))
-}
-
-/// The role a person holds in `org`, for lists; viewers count as such everywhere.
-pub fn org_role_of(user: &User, org: OrgId) -> OrgRole {
-    user.org_role(org).unwrap_or(OrgRole::Viewer)
 }

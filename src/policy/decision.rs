@@ -41,6 +41,12 @@ pub enum Step {
     WrongKind,
     /// The account is a service account that the subject manages: one of a team of theirs, or any for an organization admin.
     ManagesService,
+    /// The account belongs to another organization too, which the subject does not administer.
+    BelongsElsewhere,
+    /// The instance has one organization and no more.
+    OneOrganization,
+    /// Only the first organization, which administers the instance, holds it.
+    InstanceOnly,
     /// The organization lets nobody have another key.
     KeysClosed,
     /// The setting keeps teams from new service accounts.
@@ -209,6 +215,9 @@ impl Decision {
             Step::CredentialReadsOnly => "Use a key with full scope.",
             Step::CredentialProvisionsOnly => "Use the key of a person or a service account.",
             Step::CredentialElsewhere => "Use a key that counts there.",
+            Step::BelongsElsewhere => "Suspend or remove the person in your organization instead.",
+            Step::OneOrganization => "Start the server with --multi-org (BAILIWICK_MULTI_ORG=true) to allow several.",
+            Step::InstanceOnly => "Ask an administrator of the instance.",
             Step::KeysClosed => "Sign in through the company, or use a token of the company's issuer.",
             Step::TeamServicesOff => "Ask an organization admin for a service account of the organization.",
             Step::Status(_) => "Ask an organization admin to reactivate the account.",
@@ -246,7 +255,8 @@ impl Step {
                 "credential_scope"
             }
             Step::Status(_) => "status",
-            Step::OrgRole(_) | Step::NotInOrg => "organization_membership",
+            Step::OrgRole(_) | Step::NotInOrg | Step::BelongsElsewhere => "organization_membership",
+            Step::OneOrganization | Step::InstanceOnly => "instance",
             Step::Oneself | Step::OnlyOneself => "oneself",
             Step::ServiceNeverSignsIn | Step::ServiceManagesNothing | Step::ManagesService => "service_account",
             Step::WrongKind => "resource_kind",
@@ -287,6 +297,11 @@ impl Step {
             Step::CredentialReadsOnly => format!("The API key is read-only, and {action} changes something."),
             Step::CredentialProvisionsOnly => format!("The key is for provisioning, and {action} is not part of that."),
             Step::CredentialElsewhere => format!("The API key counts in one place only, and {what} is not there."),
+            Step::BelongsElsewhere => {
+                format!("{what} belongs to another organization too, and {action} is about the account as a whole.")
+            }
+            Step::OneOrganization => "This instance has one organization and is not set up for more.".to_owned(),
+            Step::InstanceOnly => format!("{action} belongs to the instance's first organization, not to {what}."),
             Step::KeysClosed => "The organization lets nobody have another API key.".to_owned(),
             Step::TeamServicesOff => "A setting keeps teams from new service accounts.".to_owned(),
             Step::Status(status) => format!("{who} is {}.", status.as_str()),

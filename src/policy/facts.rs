@@ -1,9 +1,9 @@
 //! What a decision is made on: a plain struct, and how it is gathered from one snapshot in a handful of point reads.
 //! The only file of the policy that touches the store, and it only reads.
 
-use super::{Actor, Process, Resource, Subject};
+use super::{Actor, Credential, Process, Resource, Subject};
 use crate::error::{Error, Result};
-use crate::model::credential::KeyScope;
+use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::domain;
 use crate::model::project::Visibility;
 use crate::model::role::{Action, ActionSet, OrgRole, Seat, TeamRole};
@@ -15,7 +15,8 @@ use crate::store::schema;
 /// Everything that can matter for one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The organization it is about: the resource's, for a user one that is shared with the asker.
+    /// The organization it is about: the resource's, for a user one that is shared with the asker, and of several the one in
+    /// which the asker acts.
     pub org: OrgId,
     /// About the asker.
     pub who: Who,
@@ -36,6 +37,8 @@ pub struct Switches {
     pub admin_team_access: bool,
     /// Whether teams may get new service accounts.
     pub team_services: bool,
+    /// Whether the instance has several organizations.
+    pub several_orgs: bool,
 }
 
 impl Default for Switches {
@@ -45,6 +48,7 @@ impl Default for Switches {
             personal_entities: true,
             admin_team_access: true,
             team_services: true,
+            several_orgs: false,
         }
     }
 }
@@ -158,6 +162,8 @@ pub enum What {
         service_role: Option<Held>,
         /// Whether asker and resource share an organization.
         shares_org: bool,
+        /// Whether it belongs to an organization too that the asker does not administer.
+        elsewhere: bool,
         /// Whether the organization lets nobody have another key.
         keys_closed: bool,
     },
@@ -249,18 +255,36 @@ pub fn load(view: &impl Read, subject: &Subject, resource: Resource, switches: S
         Actor::User(id) => view.shared(&schema::USERS, &id)?,
         _ => None,
     };
-    about(view, subject, asker.as_deref(), resource, switches)
+    let here = acting_in(view, subject, asker.as_deref())?;
+    about(view, subject, (asker.as_deref(), here), resource, switches)
 }
 
-/// [`load`] where the asker's row, as `view` has it, is at hand.
+/// The organization in which somebody acts: that of an access token or of a key that counts in one place; the one that a session
+/// was switched to; else the person's own choice. `None` for the server's own parts and for nobody known.
+pub fn acting_in(view: &impl Read, subject: &Subject, asker: Option<&User>) -> Result<Option<OrgId>> {
+    let Some(asker) = asker else { return Ok(None) };
+    let of_place = match &subject.credential {
+        Credential::Token { org, .. } => Some(*org),
+        Credential::Session(_, org) => *org,
+        credential => match credential.scope().place() {
+            Some(KeyPlace::Org(org)) => Some(org),
+            Some(KeyPlace::Team(id)) => view.shared(&schema::TEAMS, &id)?.map(|team| team.org),
+            Some(KeyPlace::Project(id)) => view.shared(&schema::PROJECTS, &id)?.map(|project| project.org),
+            None => None,
+        },
+    };
+    Ok(of_place.or_else(|| asker.home_org()))
+}
+
+/// [`load`] where the asker's row, as `view` has it, is at hand, with the organization in which the asker acts.
 pub fn about(
     view: &impl Read,
     subject: &Subject,
-    asker: Option<&User>,
+    (asker, here): (Option<&User>, Option<OrgId>),
     resource: Resource,
     switches: Switches,
 ) -> Result<Facts> {
-    let (org, what) = gather(view, asker, resource)?;
+    let (org, what) = gather(view, (asker, here), resource)?;
     let scope = subject.credential.scope();
     let who = match (subject.actor, asker) {
         (Actor::Process(process), _) => Who::Process(process),
@@ -283,7 +307,11 @@ pub fn about(
     Ok(Facts { org, who, what, switches })
 }
 
-fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<(OrgId, What)> {
+fn gather(
+    view: &impl Read,
+    (asker, here): (Option<&User>, Option<OrgId>),
+    resource: Resource,
+) -> Result<(OrgId, What)> {
     let member_of = |team: TeamId| -> Result<Option<Held>> {
         let Some(asker) = asker else { return Ok(None) };
         let membership = view.shared(&schema::MEMBERSHIPS, &(team, asker.id))?;
@@ -310,14 +338,22 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
                 }
             };
             let service_role = user.service_team().map(member_of).transpose()?.flatten();
-            let home = |u: &User| u.orgs.first().map(|m| m.org);
-            let shared = asker.and_then(|a| user.orgs.iter().map(|m| m.org).find(|org| a.org_role(*org).is_some()));
-            let org = shared.or_else(|| asker.and_then(home)).or_else(|| home(user)).ok_or_else(absent)?;
+            // Others are met in the organization in which the asker acts, and nowhere else: a role there says nothing about
+            // another one. Oneself is oneself everywhere.
+            let common =
+                |org: &OrgId| user.membership(*org).is_some() && asker.is_some_and(|a| a.org_role(*org).is_some());
+            let is_own = asker.is_some_and(|a| a.id == id);
+            let anywhere = || user.orgs.iter().map(|m| m.org).find(common).filter(|_| is_own);
+            let shared = here.filter(common).or_else(anywhere);
+            let administers = |org: OrgId| asker.is_some_and(|a| a.org_role(org) == Some(OrgRole::Admin));
+            // What is not shared is its own organization's, where a refusal is noted too.
+            let org = shared.or_else(|| user.home_org()).or(here).ok_or_else(absent)?;
             let what = What::User {
                 id,
                 is_service: user.is_service(),
                 service_role,
                 shares_org: shared.is_some(),
+                elsewhere: user.orgs.len() > 1 && user.orgs.iter().any(|m| !administers(m.org)),
                 keys_closed: view.shared(&schema::ORGS, &org)?.is_some_and(|org| org.keys_closed),
                 username: user.username.clone(),
             };
@@ -344,7 +380,7 @@ fn gather(view: &impl Read, asker: Option<&User>, resource: Resource) -> Result<
         }
         Resource::Run(id) => {
             let run = view.shared(&schema::RUNS, &id)?.ok_or_else(absent)?;
-            let (org, mut what) = gather(view, asker, Resource::Project(run.project))?;
+            let (org, mut what) = gather(view, (asker, here), Resource::Project(run.project))?;
             if let What::Project { inside, .. } = &mut what {
                 let own = asker.is_some_and(|a| run.is_own(a.id));
                 *inside = Some(Inside { id, name: run.name.clone(), own });

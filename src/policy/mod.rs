@@ -78,8 +78,8 @@ pub enum Credential {
     None,
     /// By standing on the machine.
     Shell,
-    /// By a browser session; the handle is its public short name.
-    Session(String),
+    /// By a browser session: its public short name, and the organization it was switched to.
+    Session(String, Option<OrgId>),
     /// By an API key; its public id and what it is for.
     Key(String, KeyScope),
     /// By an access token that a token of a trusted issuer was exchanged for.
@@ -99,7 +99,7 @@ impl Credential {
         match self {
             Credential::Key(_, scope) => *scope,
             Credential::Token { org, .. } => KeyScope::Within { place: KeyPlace::Org(*org), reads_only: false },
-            Credential::None | Credential::Shell | Credential::Session(_) => KeyScope::Full,
+            Credential::None | Credential::Shell | Credential::Session(..) => KeyScope::Full,
         }
     }
 
@@ -108,7 +108,7 @@ impl Credential {
         match self {
             Credential::None => String::new(),
             Credential::Shell => "shell".to_owned(),
-            Credential::Session(handle) => format!("session {handle}"),
+            Credential::Session(handle, _) => format!("session {handle}"),
             Credential::Key(id, _) => format!("key {id}"),
             Credential::Token { hash, .. } => format!("token {}", AccessToken::handle(hash)),
         }

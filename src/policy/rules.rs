@@ -10,6 +10,7 @@ use super::facts::{Facts, Held, Inside, Inviting, What, Who};
 use crate::model::credential::{KeyPlace, KeyScope};
 use crate::model::project::Visibility;
 use crate::model::role::{Action, Level, OrgRole, Product, Seat, TeamRole};
+use crate::model::team::HOME;
 use crate::model::user::Status;
 use crate::model::{Entity, UserId};
 
@@ -100,6 +101,10 @@ impl Known {
 fn consult(facts: &Facts, action: Action, chain: &mut Chain) -> Verdict {
     let known = match &facts.who {
         Who::Process(process) => {
+            if action == Action::OrganizationCreate && !facts.switches.several_orgs {
+                chain.push(Step::OneOrganization);
+                return Refuse;
+            }
             let may = match process {
                 Process::Shell => true,
                 Process::Setup => matches!(action, Action::UserCreate | Action::UserLogin),
@@ -175,7 +180,6 @@ fn narrowed(facts: &Facts, action: Action, step: Step, chain: &mut Chain) -> Ver
 /// Whether a key that counts in `place` counts here. A client asks first who it is and where, so that much it reads anyway.
 fn is_within(place: KeyPlace, facts: &Facts, action: Action, me: UserId) -> bool {
     match (place, &facts.what) {
-        // Of somebody in several organizations, the facts are about the first.
         (KeyPlace::Org(org), What::User { id, .. }) => facts.org == org || (*id == me && !action.writes()),
         (KeyPlace::Org(org), _) => facts.org == org,
         (_, What::User { id, .. }) => *id == me && !action.writes(),
@@ -193,6 +197,16 @@ fn wrong_kind(chain: &mut Chain, verdict: Verdict) -> Verdict {
 }
 
 fn on_org(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
+    if action == Action::OrganizationCreate {
+        if facts.org != HOME {
+            chain.push(Step::InstanceOnly);
+            return Refuse;
+        }
+        if !facts.switches.several_orgs {
+            chain.push(Step::OneOrganization);
+            return Refuse;
+        }
+    }
     if by_org_role(action, known, chain) {
         if action == Action::ServiceCreate && !facts.switches.admin_team_access {
             // Such an account reaches every team, and its key would be a way into them.
@@ -224,7 +238,7 @@ fn on_user(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Ve
 }
 
 fn on_account(facts: &Facts, action: Action, known: Known, chain: &mut Chain) -> Verdict {
-    let What::User { id, is_service, service_role, shares_org, .. } = &facts.what else {
+    let What::User { id, is_service, service_role, shares_org, elsewhere, .. } = &facts.what else {
         return wrong_kind(chain, Hide);
     };
     if action == Action::UserLogin && *is_service {
@@ -256,6 +270,10 @@ fn on_account(facts: &Facts, action: Action, known: Known, chain: &mut Chain) ->
             chain.push(Step::AdminTeamAccessOff);
             return Refuse;
         }
+    }
+    if *elsewhere && action.is_about_account() && known.org_role == OrgRole::Admin {
+        chain.push(Step::BelongsElsewhere);
+        return Refuse;
     }
     if by_org_role(action, known, chain) {
         return Allow;

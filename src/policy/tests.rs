@@ -162,6 +162,7 @@ fn grid() -> String {
         ("organization", Level::Org),
         ("oneself", Level::User),
         ("somebody", Level::User),
+        ("somebody who belongs elsewhere", Level::User),
         ("service of the team", Level::User),
         ("team", Level::Entity),
         ("own namespace", Level::Entity),
@@ -188,13 +189,14 @@ fn grid() -> String {
                     is_service,
                     service_role,
                     shares_org: who.org_role().is_some(),
+                    elsewhere: resource.ends_with("elsewhere"),
                     keys_closed: false,
                 };
                 let is_service = matches!(who, Who::User { is_service: true, .. });
                 let what = match resource {
                     "organization" => What::Org { id: OrgId(1), name: "default".into() },
                     "oneself" => user(BEN, "ben", is_service, None),
-                    "somebody" => user(ANA, "ana", false, None),
+                    "somebody" | "somebody who belongs elsewhere" => user(ANA, "ana", false, None),
                     "service of the team" => user(UserId(9), "service-ci", true, held(*role)),
                     "team" => What::Team {
                         id: ACME,
@@ -277,12 +279,13 @@ fn seat() -> impl Strategy<Value = Seat> {
 }
 
 fn switches() -> impl Strategy<Value = Switches> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(members_may_create_teams, personal_entities, admin_team_access, team_services)| Switches {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(members_may_create_teams, personal_entities, admin_team_access, team_services, several_orgs)| Switches {
             members_may_create_teams,
             personal_entities,
             admin_team_access,
             team_services,
+            several_orgs,
         },
     )
 }
@@ -346,8 +349,8 @@ fn any_what() -> impl Strategy<Value = What> {
     let id = || prop_oneof![Just(ANA), Just(BEN)];
     prop_oneof![
         1 => Just(What::Org { id: OrgId(1), name: "o".into() }),
-        1 => (id(), any::<bool>(), team_role(), any::<bool>(), any::<bool>()).prop_map(|(id, is_service, role, shares_org, keys_closed)| {
-            What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org, keys_closed }
+        1 => (id(), any::<bool>(), team_role(), any::<[bool; 3]>()).prop_map(|(id, is_service, role, [shares_org, elsewhere, keys_closed])| {
+            What::User { id, username: "u".into(), is_service, service_role: held(role), shares_org, elsewhere, keys_closed }
         }),
         1 => (team_role(), inviting(), any::<bool>()).prop_map(|(role, inviting, recommended)| {
             What::Team { id: ACME, name: "t".into(), role: held(role), inviting, recommended }
@@ -389,7 +392,7 @@ fn any_action() -> impl Strategy<Value = Action> {
 fn reference(facts: &Facts, action: Action) -> bool {
     let Who::User { id: me, status, is_service, org_role, scope, models, weave, .. } = &facts.who else {
         return match facts.who {
-            Who::Process(Process::Shell) => true,
+            Who::Process(Process::Shell) => action != Action::OrganizationCreate || facts.switches.several_orgs,
             Who::Process(Process::Setup) => matches!(action, Action::UserCreate | Action::UserLogin),
             Who::Process(Process::Company) => [
                 "user:create",
@@ -459,10 +462,11 @@ fn reference(facts: &Facts, action: Action) -> bool {
         (What::Org { .. }, Level::Org) => {
             let setting = action == Action::TeamCreate && facts.switches.members_may_create_teams;
             let into_teams = action == Action::ServiceCreate && !facts.switches.admin_team_access;
-            (by_org && !into_teams) || (setting && *org_role == Some(OrgRole::Member) && !is_service)
+            let too_many = action == Action::OrganizationCreate && !facts.switches.several_orgs;
+            (by_org && !into_teams && !too_many) || (setting && *org_role == Some(OrgRole::Member) && !is_service)
         }
         (What::User { keys_closed: true, .. }, Level::User) if action == Action::ApiKeyCreate => false,
-        (What::User { id, is_service: machine, service_role, shares_org, .. }, Level::User) => {
+        (What::User { id, is_service: machine, service_role, shares_org, elsewhere, .. }, Level::User) => {
             let own = id == me && action.is_for_oneself();
             let keys = ["api_key:read", "user:create_api_key", "user:delete_api_key", "user:read", "user:update"]
                 .contains(&action.as_str());
@@ -478,10 +482,12 @@ fn reference(facts: &Facts, action: Action) -> bool {
                 !(*is_service && action.writes()) || action == Action::UserExchangeToken
             } else if !shares_org {
                 false
-            } else if *machine && keys && !(by_org && action.is_for_provisioning()) {
-                manages || from_above
+            } else if *machine && keys && (manages || from_above) {
+                true
             } else {
-                by_org
+                let account = "user:update user:update_email user:deactivate user:reactivate user:permanently_delete \
+                    session:read session:revoke api_key:read user:delete_api_key";
+                by_org && !(*elsewhere && account.split_whitespace().any(|about| about == action.as_str()))
             }
         }
         (What::Team { .. }, Level::Entity) if action == Action::TeamCreateService && !facts.switches.team_services => {

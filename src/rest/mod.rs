@@ -49,7 +49,7 @@ async fn subject(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespon
         let credential = match &cx.subject().credential {
             Credential::Key(id, scope) => CredentialBody { id, scope: scope.as_str() },
             Credential::Token { hash, .. } => CredentialBody { id: AccessToken::handle(hash), scope: "full" },
-            Credential::None | Credential::Shell | Credential::Session(_) => CredentialBody { id: "", scope: "full" },
+            Credential::None | Credential::Shell | Credential::Session(..) => CredentialBody { id: "", scope: "full" },
         };
         Ok(HttpResponse::Ok().json(SubjectBody {
             id: user.id.global(),
@@ -57,7 +57,7 @@ async fn subject(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespon
             name: user.label(),
             kind: if user.is_service() { "service" } else { "person" },
             email: user.email(),
-            org_role: user.orgs.first().map(|m| m.role),
+            org_role: user.membership(cx.org()?).map(|m| m.role),
             credential,
         }))
     })

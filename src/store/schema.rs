@@ -93,7 +93,7 @@ records! {
     SavedSetting => String, |v| v.key.clone();
     SealedSecret => String, |v| v.name.clone();
     Connection => UserId, |v| v.id;
-    Managed => u64, |v| v.entity.number();
+    Managed => (u64, OrgId), |v| (v.entity.number(), v.org);
     Adoption => (UserId, UserId), |v| (v.connection, v.user);
     Identity => (String, String), |v| (v.connection.clone(), v.subject.clone());
     BreakGlass => UserId, |v| v.user;
@@ -109,7 +109,7 @@ records! {
     LastLoss => (OrgId, UserId), |v| (v.org, v.user);
     FuseCount => OrgId, |v| v.org;
     Request => (OrgId, u64), |v| (v.org, v.place);
-    Profile => UserId, |v| v.user;
+    Profile => (UserId, OrgId), |v| (v.user, v.org);
     TeamProfile => TeamId, |v| v.team;
     Issuer => IssuerId, |v| v.id;
     IssuerPapers => IssuerId, |v| v.issuer;
@@ -551,11 +551,12 @@ pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
 pub static SECRETS: Table<SealedSecret> = Table::quiet(0x0A01, "secrets", &[]);
 
 /// What a directory says of people beyond what this server acts on.
-pub static PROFILES: Table<Profile> = Table::new(0x0B01, "profiles", &[&PROFILE_BY_USER_NAME, &PROFILE_BY_EXTERNAL_ID])
+pub static PROFILES: Table<Profile> = Table::new(0x1101, "profiles", &[&PROFILE_BY_USER_NAME, &PROFILE_BY_EXTERNAL_ID])
     .referring(|p, out| out.extend([Reference::to(&USERS, &p.user), Reference::to(&ORGS, &p.org)]));
-/// By the folded user name that the directory gave.
-pub static PROFILE_BY_USER_NAME: Unique<Profile, String> =
-    Unique::new(0x8B01, "profile_by_user_name", |p, out| out.extend(p.user_name.as_deref().map(fold)), Code::NameTaken);
+/// By the folded user name that a directory gave; of one person in all organizations.
+pub static PROFILE_BY_USER_NAME: Multi<Profile, (String,)> = Multi::new(0x9101, "profile_by_user_name", |p, out| {
+    out.extend(p.user_name.as_deref().map(|name| (fold(name),)));
+});
 /// By the directory's own id for the person, exactly.
 pub static PROFILE_BY_EXTERNAL_ID: Unique<Profile, (OrgId, String)> = Unique::new(
     0x8B02,
@@ -613,7 +614,7 @@ pub static CONNECTIONS: Table<Connection> =
 pub static CONNECTIONS_OF_ORG: Unique<Connection, (OrgId, String)> =
     Unique::new(0x8D01, "connections_of_organization", |c, out| out.push((c.org, fold(&c.name))), Code::NameTaken);
 /// What a connection manages. A mark outlives what it is on and the connection, and says nothing then.
-pub static MANAGED: Table<Managed> = Table::quiet(0x0D02, "managed", &[&MANAGED_BY]);
+pub static MANAGED: Table<Managed> = Table::quiet(0x1102, "managed", &[&MANAGED_BY]);
 /// By connection, people (0) before teams (1).
 pub static MANAGED_BY: Multi<Managed, (UserId, u64)> =
     Multi::new(0x8D02, "managed_by", |m, out| out.push((m.by, u64::from(matches!(m.entity, Entity::Team(_))))));

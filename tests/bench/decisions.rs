@@ -166,7 +166,7 @@ fn reaching(teams: u64) -> (usize, std::time::Duration) {
             Ok(())
         }));
     }
-    let subject = Subject { actor: Actor::User(me), credential: Credential::Session("bench".into()) };
+    let subject = Subject { actor: Actor::User(me), credential: Credential::Session("bench".into(), None) };
     let who = Caller { subject, origin: Default::default() };
     let action = bailiwick::model::role::Action::ProjectRead;
     let page = Page { limit: discover::LIMIT_MAX, token: "" };

@@ -188,6 +188,7 @@ pub fn measure(report: &mut Report) {
         sealing_key: [7; 32],
         base_url: "http://127.0.0.1".to_owned(),
         org: "default".to_owned(),
+        several_orgs: false,
         clock: Clock::system(),
         random: Random::system(),
         hashing_threads: 1,

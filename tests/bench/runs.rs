@@ -64,7 +64,7 @@ struct Person {
 impl Person {
     fn find(app: &App, typed: &str) -> Person {
         let user = app.ask(&Caller::process(Process::Shell), |cx| bailiwick::ops::users::get(cx, typed)).unwrap();
-        let subject = Subject { actor: Actor::User(user.id), credential: Credential::Session("bench".into()) };
+        let subject = Subject { actor: Actor::User(user.id), credential: Credential::Session("bench".into(), None) };
         Person { who: Caller { subject, origin: Default::default() }, name: user.username }
     }
 

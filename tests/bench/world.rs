@@ -204,6 +204,7 @@ pub fn person(n: u64) -> User {
                 _ => OrgRole::Member,
             },
         )],
+        default_org: None,
         default_team: None,
         created_at: AT,
         updated_at: 0,

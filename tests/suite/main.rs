@@ -38,6 +38,7 @@ mod metrics;
 mod oidc;
 mod oidc_attacks;
 mod organization;
+mod organizations;
 mod packaging;
 mod passkeys;
 mod permissions;

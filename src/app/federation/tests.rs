@@ -71,7 +71,7 @@ async fn world_with(more: &[(&str, &str)]) -> World {
         ids.push(app.act(&shell(), move |cx| users::create(cx, &new)).await.unwrap().id);
     }
     let as_user = |id| Caller {
-        subject: Subject { actor: Actor::User(id), credential: Credential::Session("test".into()) },
+        subject: Subject { actor: Actor::User(id), credential: Credential::Session("test".into(), None) },
         origin: Origin::default(),
     };
     // F070: an admin trusts an issuer, a member does not.

@@ -137,7 +137,7 @@ impl App {
 /// What is begun by a session belongs to it.
 fn at(who: &Caller) -> Result<String> {
     match &who.subject.credential {
-        Credential::Session(handle) => Ok(handle.clone()),
+        Credential::Session(handle, _) => Ok(handle.clone()),
         _ => Err(Error::denied("Factors are added by somebody who is signed in.", true)),
     }
 }

@@ -51,7 +51,7 @@ fn shell() -> Caller {
 }
 
 fn as_user(user: &User) -> Caller {
-    let credential = Credential::Session(format!("session of {}", user.username));
+    let credential = Credential::Session(format!("session of {}", user.username), None);
     Caller { subject: Subject { actor: Actor::User(user.id), credential }, origin: Origin::default() }
 }
 

@@ -100,6 +100,8 @@ pub struct Account {
     pub seen: Vec<(String, String)>,
     /// The teams that runs may go to which name none; the first is the personal namespace.
     pub default_teams: Vec<Choice>,
+    /// The default organization.
+    pub default_org: String,
     /// What creates a key.
     pub key_form: KeyForm,
     /// What went wrong.

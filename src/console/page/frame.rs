@@ -81,10 +81,14 @@ pub struct Frame {
     pub who: Option<Who>,
     /// Name of the organization.
     pub org: String,
+    /// All organizations of the asker where there are several, with whether it is this one.
+    pub orgs: Vec<(String, bool)>,
     /// The current entry of the side bar.
     pub section: Section,
     /// Whether the entries that only organization admins can use are shown.
     pub is_admin: bool,
+    /// Whether the asker administers the instance, and so sees its settings.
+    pub is_instance: bool,
     /// Whether the way back in is open, and the company's sign-in closed.
     pub restoring: bool,
     /// Whether tokens are taken whatever they are for.
@@ -145,7 +149,8 @@ impl Frame {
             items.push(item("/console/users", "People", "person", Section::People));
             items.push(item("/org/dashboard", "Dashboard", "chart", Section::Dashboard));
             items.push(item("/console/audit", "Audit", "audit", Section::Audit));
-            items.push(item("/console/settings", "Settings", "settings", Section::Settings));
+            let settings = if self.is_instance { "/console/settings" } else { "/console/organization" };
+            items.push(item(settings, "Settings", "settings", Section::Settings));
         }
         items
     }

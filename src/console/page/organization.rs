@@ -1,7 +1,8 @@
-//! The organization's own page: name, billing administrator, seats as bars, and what it enforces on every team.
+//! The organization's own page: name, billing administrator, seats as bars, and what it enforces on every team; and the list of
+//! all organizations.
 
 use super::frame::Frame;
-use super::parts::{Area, Field, Switch};
+use super::parts::{Area, Field, Stamp, Switch};
 use askama::Template;
 
 /// One part of a bar.
@@ -58,4 +59,39 @@ pub struct Organization {
     pub why: String,
     /// What went wrong.
     pub problem: String,
+}
+
+/// One organization of the instance.
+#[derive(Debug)]
+pub struct OrganizationRow {
+    /// Its name.
+    pub name: String,
+    /// How many people belong to it, grouped.
+    pub people: String,
+    /// How many active administrators it has.
+    pub admins: usize,
+    /// When it was made.
+    pub created: Stamp,
+    /// Whether the asker belongs to it.
+    pub mine: bool,
+    /// Whether the asker is there.
+    pub current: bool,
+}
+
+/// All organizations of the instance.
+#[derive(Debug, Template)]
+#[template(path = "organizations.html")]
+pub struct Organizations {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The pages beside it.
+    pub area: Area,
+    /// The organizations, the oldest first.
+    pub rows: Vec<OrganizationRow>,
+    /// What makes another one.
+    pub fields: Vec<Field>,
+    /// Why none can be made; empty where one can.
+    pub refusal: String,
+    /// The reasons.
+    pub why: String,
 }

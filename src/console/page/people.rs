@@ -148,6 +148,10 @@ pub struct Person {
     pub events: Vec<EventLine>,
     /// Whether the asker may change them.
     pub can_manage: bool,
+    /// Whether they belong to another organization too, so that suspending and removing are about this one only.
+    pub elsewhere: bool,
+    /// Whether the asker may change the account itself, and delete it.
+    pub can_account: bool,
     /// Which form stands open with what was typed before a review: `role`, `seats` or none.
     pub open: &'static str,
     /// Roles to choose from.

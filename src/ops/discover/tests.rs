@@ -84,6 +84,7 @@ fn fill(tx: &mut Tx, shape: &Shape) -> Result<()> {
                     HOME,
                     if service { OrgRole::Member } else { OrgRole::ALL[usize::from(*role)] },
                 )],
+                default_org: None,
                 default_team: None,
                 created_at: 1,
                 updated_at: 0,
@@ -186,7 +187,7 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 }
 
 fn user(n: u64) -> Caller {
-    let subject = Subject { actor: Actor::User(UserId(n)), credential: Credential::Session("test".into()) };
+    let subject = Subject { actor: Actor::User(UserId(n)), credential: Credential::Session("test".into(), None) };
     Caller { subject, origin: Default::default() }
 }
 

@@ -43,7 +43,7 @@ async fn world(people: usize, environment: &[(&str, &str)]) -> World {
     };
     let ana = app.act(&shell(), move |cx| users::create(cx, &new)).await.unwrap();
     let admin = Caller {
-        subject: Subject { actor: Actor::User(ana.id), credential: Credential::Session("test".into()) },
+        subject: Subject { actor: Actor::User(ana.id), credential: Credential::Session("test".into(), None) },
         origin: Origin::default(),
     };
     app.act(&shell(), move |cx| {

@@ -1,17 +1,17 @@
 //! Invitations taken up: by the link, by somebody without an account or by the owner of the address, and by themselves when
 //! an account is made for the address. Whatever the way, what is given is never more than the inviter may give at that moment.
 
-use super::super::{Acting, Cx, changed, connections, or_absent, roster, users};
+use super::super::{Acting, Cx, Grant, changed, connections, or_absent, roster, users};
 use super::{gone, on, target};
 use crate::clock::Millis;
 use crate::crypto;
 use crate::error::{Code, Error, Result};
+use crate::model::Entity;
 use crate::model::invitation::Invite;
 use crate::model::name;
 use crate::model::role::{Action, OrgRole};
 use crate::model::team::Team;
 use crate::model::user::{Email, OrgMembership, Status, User};
-use crate::model::{Entity, OrgId};
 use crate::ops::users::NewUser;
 use crate::policy::{Actor, Credential, Decision, Facts, Held, Process, Resource, Subject, decide, decide_giving};
 use crate::store::{Read, schema};
@@ -177,9 +177,13 @@ pub fn accept(cx: &mut Acting, token: &str) -> Result<User> {
         )
         .hint("Sign out, and open the link once more."));
     }
+    if user.membership(invite.org).is_some_and(|m| m.suspended) {
+        return Err(Error::denied("You are suspended in this organization.", true)
+            .hint("Ask an administrator of the organization to lift that."));
+    }
     cx.tx().delete(&schema::INVITES, &invite.id)?;
-    let mut changes = vec![];
-    if user.org_role(invite.org).is_none() {
+    let (mut changes, joins) = (vec![], user.membership(invite.org).is_none());
+    if joins {
         user.orgs.push(OrgMembership::new(invite.org, invite.org_role));
         let org = super::super::settings::org_name(cx.view(), invite.org)?;
         changes.extend(changed("organization", None, Some(&org)));
@@ -192,14 +196,29 @@ pub fn accept(cx: &mut Acting, token: &str) -> Result<User> {
         changes.extend(changed("address", Some("unproven"), Some("proven")));
     }
     changes.extend(gone(&invite));
-    let grant = cx.allow(Action::UserUpdate, Resource::User(user.id))?;
+    // Whoever joins does so on the inviter's right, and the organization's own log says it.
+    let grant = match joins {
+        true => on_inviters_right(cx, &invite)?,
+        false => cx.allow(Action::UserUpdate, Resource::User(user.id))?,
+    };
     user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
-    cx.record(grant, changes)?;
+    cx.record_on(grant, target(&user), changes)?;
     for place in gives.places {
         enter(cx, &user, place, &invite.email)?;
     }
     Ok(user)
+}
+
+/// What the inviter may do by this invitation, as a grant of whoever takes it up.
+fn on_inviters_right(cx: &Acting, invite: &Invite) -> Result<Grant> {
+    let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
+    let (action, resource) = match invite.team {
+        None => (Action::UserInvite, Resource::Org(invite.org)),
+        Some(team) => (Action::TeamInviteUser, Resource::Entity(Entity::Team(team))),
+    };
+    let facts = cx.facts(&inviter, resource)?;
+    cx.settle(decide(&facts, action), facts)
 }
 
 /// Declines an invitation, for whoever holds its link. The asker is [`Process::Newcomer`].
@@ -256,7 +275,7 @@ pub fn waiting_for(cx: &mut Acting, user: &User) -> Result<usize> {
         taken += 1;
         let by_themselves = matches!(cx.subject().actor, Actor::Process(Process::Company));
         if invite.team.is_none() && by_themselves {
-            set_role(cx, user, invite.org, invite.org_role, &invite)?;
+            set_role(cx, user, invite.org_role, &invite)?;
         }
         for place in gives.places {
             enter(cx, user, place, &invite.email)?;
@@ -266,13 +285,11 @@ pub fn waiting_for(cx: &mut Acting, user: &User) -> Result<usize> {
 }
 
 /// The role that an invitation gives in the organization, for an account that was just made as a member.
-fn set_role(cx: &mut Acting, user: &User, org: OrgId, role: OrgRole, invite: &Invite) -> Result<()> {
+fn set_role(cx: &mut Acting, user: &User, role: OrgRole, invite: &Invite) -> Result<()> {
     let Some(mut user) = cx.view().get(&schema::USERS, &user.id)? else { return Ok(()) };
-    let Some(membership) = user.orgs.iter_mut().find(|m| m.org == org && m.role != role) else { return Ok(()) };
+    let Some(membership) = user.orgs.iter_mut().find(|m| m.org == invite.org && m.role != role) else { return Ok(()) };
     let before = std::mem::replace(&mut membership.role, role);
-    let inviter = Subject { actor: Actor::User(invite.by), credential: Credential::None };
-    let facts = cx.facts(&inviter, Resource::Org(org))?;
-    let grant = cx.settle(decide(&facts, Action::UserInvite), facts)?;
+    let grant = on_inviters_right(cx, invite)?;
     user.touch(cx.now());
     cx.put(&grant, &schema::USERS, &user)?;
     let mut changes = gone(invite);

@@ -33,6 +33,8 @@ pub struct Person {
     pub user: User,
     /// What the directory says beyond it.
     pub profile: Profile,
+    /// How it stands in the organization: a suspended belonging counts as a deactivated account.
+    pub status: Status,
     /// The belonging to the organization: role and seats.
     pub role: OrgRole,
     /// The Models seat.
@@ -55,9 +57,9 @@ impl Person {
         self.profile.user_name.as_deref().unwrap_or(&self.user.username)
     }
 
-    /// Whether the account works.
+    /// Whether the account works, and is not suspended in the organization.
     pub fn is_active(&self) -> bool {
-        self.user.status == Status::Active
+        self.status == Status::Active
     }
 
     /// Changes exactly when something that is shown changes, other than the moments themselves.
@@ -69,7 +71,7 @@ impl Person {
             self.user_name(),
             u.name,
             u.email(),
-            u.status,
+            self.status,
             self.role,
             self.models,
             self.weave,
@@ -89,23 +91,23 @@ pub fn person<V: Read>(cx: &Cx<V>, id: UserId) -> Result<Person> {
     let org = cx.org()?;
     let typed = id.global();
     let _grant = or_absent(cx.allow(Action::UserRead, Resource::User(id)), "user", &typed)?;
-    let there = |u: &User| u.status != Status::Deleted && u.org_role(org).is_some();
+    let there = |u: &User| u.status != Status::Deleted && u.membership(org).is_some();
     let user = cx.view().get(&schema::USERS, &id)?.filter(there).ok_or_else(|| absent("user", &typed))?;
     load(cx, org, user, true)
 }
 
 fn is_of(user: &User, org: OrgId) -> bool {
-    user.status != Status::Deleted && !user.is_service() && user.org_role(org).is_some()
+    user.status != Status::Deleted && !user.is_service() && user.membership(org).is_some()
 }
 
 fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User, with_teams: bool) -> Result<Person> {
     let membership = *user.membership(org).ok_or_else(|| absent("user", &user.username))?;
-    let profile = cx.view().get(&schema::PROFILES, &user.id)?;
+    let profile = cx.view().get(&schema::PROFILES, &(user.id, org))?;
     let mut updated_at = user.created_at.max(user.updated_at).max(profile.as_ref().map_or(0, |p| p.updated_at));
     let mut teams = vec![];
     let memberships = if with_teams { super::super::teams::of_user(cx.view(), user.id)? } else { vec![] };
     for m in memberships {
-        let Some(team) = cx.view().shared(&schema::TEAMS, &m.team)? else { continue };
+        let Some(team) = cx.view().shared(&schema::TEAMS, &m.team)?.filter(|t| t.org == org) else { continue };
         updated_at = updated_at.max(m.since_at);
         let role = Held::load(cx.view(), m.role)?.label().to_owned();
         let known = cx.view().shared(&schema::TEAM_PROFILES, &m.team)?.and_then(|p| p.display_name.clone());
@@ -116,6 +118,7 @@ fn load<V: Read>(cx: &Cx<V>, org: OrgId, user: User, with_teams: bool) -> Result
     teams.sort_by_cached_key(|t| name::fold(&t.name));
     Ok(Person {
         profile: profile.unwrap_or_else(|| Profile::new(user.id, org, user.created_at)),
+        status: user.status_in(org),
         role: membership.role,
         models: membership.models,
         weave: membership.weave,
@@ -168,12 +171,14 @@ pub(super) fn look_up(view: &impl Read, org: OrgId, key: Key) -> Result<Vec<User
         Key::Id(id) => view.get(&schema::USERS, &id)?.into_iter().collect(),
         Key::UserName(text) => {
             let folded = name::fold(text);
-            let by_profile = of(view.find(&schema::PROFILE_BY_USER_NAME, &folded)?)?;
-            let user = match by_profile {
+            let known: Vec<Profile> = view.all_by(&schema::PROFILE_BY_USER_NAME, &(folded.clone(),))?;
+            // Where a directory of another organization calls somebody so, the name is taken, and finds nobody here.
+            let by_profile = known.iter().find(|p| p.org == org).or(known.first());
+            let user = match of(by_profile.cloned())? {
                 Some(user) => Some(user),
                 None => match view.find(&schema::USER_BY_NAME, &folded)? {
                     // Known by another name to the directory.
-                    Some(user) => match view.get(&schema::PROFILES, &user.id)?.and_then(|p| p.user_name) {
+                    Some(user) => match view.get(&schema::PROFILES, &(user.id, org))?.and_then(|p| p.user_name) {
                         Some(_) => None,
                         None => Some(user),
                     },

@@ -72,7 +72,7 @@ fn ticket<V: Read>(cx: &Cx<V>, way: Way, run: &Run, name: &str, limit: u64) -> R
     let key = match &cx.subject().credential {
         Credential::Key(id, _) => id.clone(),
         Credential::Token { hash, until, .. } => format!("{until}.{hash}"),
-        Credential::None | Credential::Shell | Credential::Session(_) => String::new(),
+        Credential::None | Credential::Shell | Credential::Session(..) => String::new(),
     };
     Ok(Ticket { way, run: run.id, user, key, limit, until: cx.now() + LIFETIME, name: name.to_owned() })
 }

@@ -7,9 +7,9 @@ use super::*;
 use crate::model::project::{Project, ProjectMember};
 use crate::model::role::{CustomRole, Level, Seat};
 use crate::model::run::Run;
-use crate::model::team::{Membership, Team};
+use crate::model::team::{Membership, Org, Team};
 use crate::model::user::{OrgMembership, Service, Status, UserKind};
-use crate::model::{Entity, ProjectId, RoleId, RunId, TeamId, UserId};
+use crate::model::{Entity, OrgId, ProjectId, RoleId, RunId, TeamId, UserId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,10 @@ struct Person {
     /// Whether it is a service account: of team 0, or of the organization.
     service: bool,
     wide: bool,
+    /// Whether the belonging to the first organization is suspended.
+    suspended: bool,
+    /// The role in the second organization, with full seats there.
+    second: Option<OrgRole>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ struct Picture {
     members: Vec<BTreeMap<usize, R>>,
     members_invite: Vec<bool>,
     admins_invite: bool,
+    /// Whether the last team is of the second organization, with its projects.
+    split: bool,
     places: Vec<Place>,
     /// Project, who submitted, for whom.
     run: (usize, usize, Option<usize>),
@@ -140,8 +146,21 @@ impl Picture {
         self.members[team].get(&who).copied()
     }
 
+    fn is_second(&self, team: Option<usize>) -> bool {
+        self.split && team == Some(TEAMS - 1)
+    }
+
+    /// Somebody as they are in the organization of a team, or of a namespace; nobody where they do not belong or are suspended.
+    fn at(&self, who: usize, team: Option<usize>) -> Option<Person> {
+        let person = self.people[who].clone();
+        if self.is_second(team) {
+            return person.second.map(|org_role| Person { org_role, models: Seat::Full, weave: Seat::Full, ..person });
+        }
+        (!person.suspended).then_some(person)
+    }
+
     fn on_team(&self, who: usize, team: usize, action: &str) -> bool {
-        let person = &self.people[who];
+        let Some(person) = &self.at(who, Some(team)) else { return false };
         if !person.active {
             return false;
         }
@@ -166,7 +185,8 @@ impl Picture {
     }
 
     fn on_project(&self, who: usize, place: usize, own: bool, action: &str) -> bool {
-        let (person, project) = (&self.people[who], &self.places[place]);
+        let project = &self.places[place];
+        let Some(person) = &self.at(who, project.team) else { return false };
         if !person.active {
             return false;
         }
@@ -259,6 +279,9 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
     let mut org = tx.get(&schema::ORGS, &HOME)?.unwrap();
     org.admins_invite = picture.admins_invite;
     tx.put(&schema::ORGS, &org)?;
+    let second = OrgId(tx.next_id(schema::ORG_IDS)?);
+    tx.put(&schema::ORGS, &Org { id: second, name: "second".into(), ..org })?;
+    let org_of = |team: Option<usize>| if picture.is_second(team) { second } else { HOME };
     for (n, (member, adds)) in picture.custom.iter().enumerate() {
         let id = RoleId(tx.next_id(schema::ROLE_IDS)?);
         let inherits = if *member { TeamRole::Member } else { TeamRole::Viewer };
@@ -280,12 +303,15 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         tx.next_id(schema::ENTITY_IDS)?;
         if let Some(team) = n.checked_sub(PEOPLE) {
             let members_invite = picture.members_invite[team];
-            let row = Team { members_invite, ..Team::new(team_id(team), HOME, format!("team{team}"), 1) };
+            let row = Team { members_invite, ..Team::new(team_id(team), org_of(Some(team)), format!("team{team}"), 1) };
             tx.put(&schema::TEAMS, &row)?;
         }
     }
     for (n, person) in picture.people.iter().enumerate() {
-        let membership = OrgMembership { org: HOME, role: person.org_role, models: person.models, weave: person.weave };
+        let (models, weave) = (person.models, person.weave);
+        let suspended = person.suspended;
+        let membership = OrgMembership { models, weave, suspended, ..OrgMembership::new(HOME, person.org_role) };
+        let other = person.second.map(|role| OrgMembership::new(second, role));
         let row = User {
             id: user_id(n),
             kind: match (person.service, person.wide) {
@@ -297,7 +323,8 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
             name: String::new(),
             emails: vec![],
             status: if person.active { Status::Active } else { Status::Deactivated },
-            orgs: vec![membership],
+            orgs: std::iter::once(membership).chain(other).collect(),
+            default_org: None,
             default_team: None,
             created_at: 1,
             updated_at: 0,
@@ -319,7 +346,7 @@ fn put(tx: &mut Tx, picture: &Picture) -> Result<()> {
         };
         let row = Project {
             id: project_id(n),
-            org: HOME,
+            org: org_of(place.team),
             entity,
             name: format!("project{n}"),
             visibility: place.visibility,
@@ -362,13 +389,10 @@ fn seat() -> impl Strategy<Value = Seat> {
 
 fn person() -> impl Strategy<Value = Person> {
     let org_role = prop_oneof![1 => Just(OrgRole::Admin), 3 => Just(OrgRole::Member), 1 => Just(OrgRole::Viewer)];
-    (prop::bool::weighted(0.9), org_role, seat(), seat()).prop_map(|(active, org_role, models, weave)| Person {
-        active,
-        org_role,
-        models,
-        weave,
-        service: false,
-        wide: false,
+    let second = prop::option::of(prop::sample::select(OrgRole::ALL.to_vec()));
+    let states = (prop::bool::weighted(0.9), prop::bool::weighted(0.1));
+    (states, org_role, seat(), seat(), second).prop_map(|((active, suspended), org_role, models, weave, second)| {
+        Person { active, org_role, models, weave, service: false, wide: false, suspended, second }
     })
 }
 
@@ -401,7 +425,7 @@ fn picture() -> impl Strategy<Value = Picture> {
         prop::collection::vec(place(), PROJECTS),
         (0..PROJECTS, 0..PEOPLE, prop::option::of(0..PEOPLE - 1)),
         prop::collection::vec(custom, ROLES),
-        (any::<bool>(), any::<bool>(), any::<bool>()),
+        any::<[bool; 4]>(),
     )
         .prop_map(
             |(
@@ -412,17 +436,18 @@ fn picture() -> impl Strategy<Value = Picture> {
                 places,
                 run,
                 custom,
-                (personal, kept_out, wide),
+                [personal, kept_out, wide, split],
             )| {
                 // The last one is a service account, of the organization or of team 0, with the permissions of a member.
                 let last = people[PEOPLE - 1].clone();
-                people[PEOPLE - 1] = Person { service: true, wide, org_role: OrgRole::Member, ..last };
+                people[PEOPLE - 1] = Person { service: true, wide, org_role: OrgRole::Member, second: None, ..last };
                 members[0].insert(PEOPLE - 1, R::Member);
                 Picture {
                     people,
                     members,
                     members_invite,
                     admins_invite,
+                    split,
                     places,
                     run,
                     custom,
@@ -501,7 +526,9 @@ proptest! {
                 let said = said.unwrap();
                 prop_assert_eq!(got, said.allowed, "explain differs from enforcement on {}", path);
                 prop_assert!(!said.chain.is_empty());
-                if got {
+                // Lists are of the organization in which one acts.
+                let here = user.home_org() == Some(if picture.is_second(place.team) { OrgId(2) } else { HOME });
+                if got && here {
                     readable.push(path);
                 }
             }
@@ -541,9 +568,14 @@ proptest! {
     }
 
     #[test]
-    fn suspension_takes_everything(picture in picture(), who in 0..PEOPLE) {
+    fn suspension_takes_everything(picture in picture(), who in 0..PEOPLE, whole in any::<bool>()) {
         let mut gone = picture.clone();
-        gone.people[who].active = false;
+        let person = &mut gone.people[who];
+        // Of the account, or of every belonging.
+        match whole {
+            true => person.active = false,
+            false => (person.suspended, person.second) = (true, None),
+        }
         let name = format!("user{who} ");
         for (line, allowed, _) in verdicts(&build(&gone), &gone) {
             prop_assert!(!allowed || !line.starts_with(&name), "{} is still allowed", line);

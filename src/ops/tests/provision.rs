@@ -52,6 +52,7 @@ impl World {
                 emails: vec![Email { address: "stranger@example.com".into(), verified: true }],
                 status: Status::Active,
                 orgs: vec![OrgMembership::new(org, OrgRole::Admin)],
+                default_org: None,
                 default_team: None,
                 created_at: START,
                 updated_at: 0,
@@ -185,5 +186,5 @@ async fn by_setting_deletion_deactivates() {
     assert_eq!((kept.is_active(), kept.user_name()), (false, "ana"));
     w.removed(&admin, ana.user.id).await.unwrap();
     assert_eq!(w.events("user:deactivate").await.len(), 1);
-    assert!(w.app.store.read(|view| view.get(&schema::PROFILES, &ana.user.id)).unwrap().is_some());
+    assert!(w.app.store.read(|view| view.get(&schema::PROFILES, &(ana.user.id, HOME))).unwrap().is_some());
 }

@@ -116,6 +116,7 @@ pub fn start_over(store: Store) -> Result<App> {
         sealing_key: [7; 32],
         base_url: "http://127.0.0.1".into(),
         org: "default".into(),
+        several_orgs: false,
         clock: Clock::fixed(1_800_000_000_000),
         random: Random::seeded(1),
         // Nothing here proves a password.

@@ -277,6 +277,30 @@ pub fn mutations(world: &World, who: &str) -> Vec<Operation> {
             json!({}),
         ),
         operation(
+            "createOrganization",
+            "on an instance with one",
+            "mutation { createOrganization(input: {name: \"labs\"}) { organization { id } } }",
+            json!({}),
+        ),
+        operation(
+            "setDefaultOrganization",
+            "",
+            "mutation { setDefaultOrganization(input: {name: \"default\"}) { organization { id } } }",
+            json!({}),
+        ),
+        operation(
+            "setUserActive",
+            "another's",
+            "mutation($u: String!) { setUserActive(input: {username: $u, active: true}) { user { id } } }",
+            json!({"u": joiner.username}),
+        ),
+        operation(
+            "removeOrganizationMember",
+            "one who belongs nowhere else",
+            "mutation($u: String!) { removeOrganizationMember(input: {username: $u}) { success } }",
+            json!({"u": joiner.username}),
+        ),
+        operation(
             "updateUserSeats",
             "another's",
             "mutation($u: String!) { updateUserSeats(input: {userName: $u, modelsSeat: \"viewer\"}) { user { id } } }",
