@@ -6,7 +6,7 @@ use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::words;
 use crate::error::Result;
 use crate::model::audit::{Event, EventId, Outcome};
-use crate::ops::audit::{Search, get, search};
+use crate::ops::audit::{Search, count, get, search};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Events on one page.
@@ -42,29 +42,37 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             "failed" => Some(Outcome::Failed),
             _ => None,
         },
-        until: before.map(|id| id.at().saturating_add(1)),
-        // Room for the events of the very millisecond that the page before ended in.
-        limit: PAGE * 2,
+        before,
+        limit: PAGE + 1,
         ..Search::default()
     };
-    let mut events = app.ask(&visit.caller, |cx| {
+    let plain = q.is_empty() && kind.is_empty();
+    let (mut events, looked, total) = app.ask(&visit.caller, |cx| {
         if q.is_empty() {
-            return Ok(search(cx, &wanted(None, None))?.items);
+            let found = search(cx, &wanted(None, None))?;
+            let total = if plain { Some(count(cx)?) } else { None };
+            return Ok((found.items, found.next.and(found.looked), total));
         }
-        let mut both = search(cx, &wanted(Some(q.clone()), None))?.items;
-        both.extend(search(cx, &wanted(None, Some(q.clone())))?.items);
+        let found = [search(cx, &wanted(Some(q.clone()), None))?, search(cx, &wanted(None, Some(q.clone())))?];
+        // Behind the place up to which both were looked through.
+        let looked = found.iter().filter(|f| f.next.is_some()).filter_map(|f| f.looked).max();
+        let mut both: Vec<Event> = found.into_iter().flat_map(|f| f.items).collect();
+        both.retain(|event| looked.is_none_or(|id| event.id >= id));
         both.sort_by_key(|event| std::cmp::Reverse(event.id));
         both.dedup_by(|a, b| a.id == b.id);
-        Ok(both)
+        Ok((both, looked, None))
     })?;
-    events.retain(|event| before.is_none_or(|id| event.id < id));
     let more = events.len() > PAGE;
     events.truncate(PAGE);
+    let last = if more { events.last().map(|event| event.id) } else { looked };
     let mut list = super::list_from(&query, "/console/audit", "events on this page", vec![], "");
     if !kind.is_empty() {
         list.filter.push(("kind", kind.clone()));
     }
     list.total = events.len();
+    if let Some(total) = total.filter(|_| before.is_none()) {
+        (list.noun, list.total) = ("events", total);
+    }
     list.add_chips("kind", &kind, &KINDS);
     let page = |before: Option<EventId>| {
         let mut address = url::form_urlencoded::Serializer::new(String::new());
@@ -78,7 +86,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         }
         format!("/console/audit?{}", address.finish())
     };
-    let older = events.last().filter(|_| more).map(|event| page(Some(event.id))).unwrap_or_default();
+    let older = last.map(|id| page(Some(id))).unwrap_or_default();
     let newest = if before.is_none() { String::new() } else { page(None) };
     let frame = visit.frame("Audit", Section::Audit).crumb("Audit", "");
     visit.html(&Audit { frame, list, days: days(&visit, &events), older, newest })

@@ -20,8 +20,6 @@ pub const HOME: &str = "/org/dashboard";
 const DAYS: u64 = 28;
 /// Administrators listed at most.
 const ADMINS: usize = 10;
-/// Nothing is counted further than this where no count is kept.
-const FAR: usize = 10_000;
 
 /// `GET /org/dashboard`.
 pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
@@ -30,17 +28,17 @@ pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     app.settle().await?;
     let page = app.ask(&visit.caller, |cx| {
         let admins = ops::users::admins_of(cx, ADMINS)?;
-        let people = ops::users::count(cx, "", usize::MAX)?;
+        let people = ops::people::total(cx, ops::people::Show::Everyone)?;
         let mut figures = vec![];
         let mut figure = |number: usize, one: &'static str, many: &'static str, href: &'static str| {
             figures.push(Figure { number: thousands(number), word: if number == 1 { one } else { many }, href });
         };
         figure(people, "person", "people", super::people::HOME);
-        figure(ops::teams::count(cx, "", usize::MAX)?, "team", "teams", super::teams::HOME);
-        let waiting = ops::invitations::count(cx, "", FAR)?;
+        figure(ops::teams::count(cx)?, "team", "teams", super::teams::HOME);
+        let waiting = ops::invitations::count(cx)?;
         figure(waiting, "pending invitation", "pending invitations", super::invitations::HOME);
         figure(ops::roles::list(cx)?.len(), "custom role", "custom roles", super::roles::HOME);
-        let machines = ops::service_accounts::count_of_org(cx, FAR)?;
+        let machines = ops::service_accounts::count_of_org(cx)?;
         figure(machines, "service account", "service accounts", super::services::HOME);
         let holder = |user: &User| Holder {
             username: user.username.clone(),
@@ -54,7 +52,7 @@ pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             area: super::area::of(&visit, HOME),
             figures,
             lonely: ops::users::admins(cx)? == 1,
-            held: ops::fuse::waiting_count(cx, FAR)?,
+            held: ops::fuse::waiting_count(cx, usize::MAX)?,
             seats: organization::bars(&ops::settings::seats(cx)?),
             activity: chart(series.map(|(label, class)| Series { label, class }).into(), &days, |day| {
                 vec![day.sign_ins, day.failed, day.denied]

@@ -13,6 +13,9 @@ use crate::config::settings::Setting;
 use crate::error::Result;
 use crate::model::audit::DayCounts;
 use crate::ops::audit;
+use crate::ops::lists::Reaching;
+use crate::ops::paging::Turn;
+use crate::ops::people::{Asked, Show};
 use crate::ops::{self, Asking};
 use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse};
@@ -21,6 +24,8 @@ use actix_web::{HttpRequest, HttpResponse};
 const DAYS: u64 = 14;
 /// The latest lines.
 const EVENTS: usize = 8;
+/// Projects in reach that are looked at for the newest ones.
+const IN_REACH: usize = 200;
 /// Results of a kind that the search shows.
 const FOUND: usize = 12;
 
@@ -28,7 +33,8 @@ const FOUND: usize = 12;
 pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     let page = app.ask(&visit.caller, |cx| {
-        let reachable = ops::projects::reachable(cx, 1_000)?;
+        let in_reach = ops::lists::projects(cx, &Reaching::default(), &Turn::first(IN_REACH))?;
+        let reachable = in_reach.items;
         let keys = ops::credentials::list(cx, visit.me.id)?;
         let mut figures = vec![];
         let mut figure = |number: usize, one: &'static str, many: &'static str, href: &'static str| {
@@ -36,8 +42,8 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         };
         let (mut events, mut attention, mut activity) = (vec![], vec![], Activity::default());
         if visit.is_admin {
-            figure(ops::users::count(cx, "", usize::MAX)?, "person", "people", "/console/users");
-            figure(ops::teams::count(cx, "", usize::MAX)?, "team", "teams", "/console/teams");
+            figure(ops::people::total(cx, Show::Everyone)?, "person", "people", "/console/users");
+            figure(ops::teams::count(cx)?, "team", "teams", "/console/teams");
             events = audit::search(cx, &audit::Search { limit: EVENTS, ..audit::Search::default() })?.items;
             attention = needs_attention(cx, &visit)?;
             activity = changes_and_denials(&audit::days(cx, DAYS)?);
@@ -45,6 +51,9 @@ pub async fn home(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
             figure(visit.teams.len(), "team of mine", "teams of mine", "/console/teams");
         }
         figure(reachable.len(), "project in reach", "projects in reach", "/console/projects");
+        if let Some(last) = figures.last_mut().filter(|_| in_reach.next.is_some()) {
+            last.number.push('+');
+        }
         let mut newest: Vec<_> = reachable.iter().collect();
         newest.sort_by_key(|(_, project)| std::cmp::Reverse(project.created_at));
         let hello = visit.me.name.split_whitespace().next().unwrap_or(&visit.me.username);
@@ -118,7 +127,7 @@ fn needs_attention(cx: &Asking, visit: &Visit) -> Result<Vec<Attention>> {
             format!("{idle} of your API keys are older than a month and were never used. Revoke what nobody needs.");
         say("", "key", "Unused keys", text, "Look at them", "/authorize");
     }
-    let is_new = ops::teams::count(cx, "", 1)? == 0;
+    let is_new = ops::teams::count(cx)? == 0;
     if is_new {
         let text =
             "People reach projects through teams. Make one, and add the people who share experiments.".to_owned();
@@ -187,15 +196,14 @@ pub async fn search(app: Instance, request: HttpRequest) -> Result<HttpResponse>
             return Ok((vec![], vec![], vec![], vec![]));
         }
         let settings = if visit.is_instance { ops::settings::list(cx)? } else { vec![] };
-        let users = if visit.is_admin { people::find(cx, &visit, &q, FOUND)? } else { vec![] };
-        let found =
-            teams::visible(cx, &visit)?.into_iter().filter(|t| t.name.to_lowercase().contains(&low)).take(FOUND);
-        let reached = ops::projects::reachable(cx, 2_000)?;
-        let hits = reached.iter().filter(|(team, p)| format!("{team}/{}", p.name).to_lowercase().contains(&low));
+        let asked = Asked { search: &q, ..Asked::default() };
+        let first = Turn::first(FOUND);
+        let users = if visit.is_admin { ops::people::list(cx, &asked, &first)?.items } else { vec![] };
+        let hits = ops::lists::projects(cx, &Reaching { text: &q, ..Reaching::default() }, &first)?.items;
         Ok((
             users.iter().map(|user| people::row(cx, &visit, user)).collect::<Result<Vec<_>>>()?,
-            found.map(|team| teams::row(cx, &visit, &team)).collect::<Result<Vec<_>>>()?,
-            hits.take(FOUND).map(|(team, p)| projects::row(team, p, visit.now)).collect::<Vec<_>>(),
+            teams::find(cx, &visit, &q, FOUND)?,
+            hits.iter().map(|(team, p)| projects::row(team, p, visit.now)).collect::<Vec<_>>(),
             settings
                 .iter()
                 .map(|r| r.setting)

@@ -3,7 +3,7 @@
 
 use super::page::frame::Section;
 use super::page::invitations::{Bulk, Invitations, Line, Row, Sent};
-use super::page::list::{Column, PAGE};
+use super::page::list::Column;
 use super::page::parts::{Choice, Field, Mark, org_roles};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
 use super::{pasted, roles, teams, words};
@@ -15,7 +15,6 @@ use crate::model::role::{Action, OrgRole};
 use crate::ops;
 use crate::ops::invitations::{AT_ONCE, Described, Waiting, Wanted, Welcomed};
 use crate::policy::Resource;
-use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Where they are listed.
@@ -77,13 +76,12 @@ fn page(
     let typed = |name: &str| form.map(|(fields, _)| fields.get(name).to_owned()).unwrap_or_default();
     let has_mail = app.has_mail();
     app.ask(&visit.caller, |cx| {
-        list.total = ops::invitations::count(cx, &list.q, 100_000)?;
-        list.page = list.page.clamp(1, list.pages());
-        let range = Range::all().skip((list.page - 1) * PAGE).limit(PAGE);
-        let rows = ops::invitations::list(cx, &list.q, range)?.items;
+        let total = if list.q.is_empty() { Some(ops::invitations::count(cx)?) } else { None };
+        let found = ops::invitations::list(cx, &list.q, &super::turn(&list)?)?;
+        let rows = super::turned(&mut list, found, total);
         let chosen = form.map(|(fields, _)| fields.all("team")).unwrap_or_default();
         let role = typed("role");
-        let all = teams::visible(cx, visit)?;
+        let all = teams::offered(cx, visit)?;
         let wrong = form.map(|(_, error)| error.sentence()).unwrap_or_default();
         Ok(Invitations {
             frame: visit
@@ -102,7 +100,6 @@ fn page(
             roles: org_roles(if role.is_empty() { "member" } else { &role }),
             teams: all
                 .into_iter()
-                .take(200)
                 .map(|team| Choice {
                     chosen: chosen.contains(&team.name),
                     value: team.name.clone(),

@@ -21,7 +21,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub const HOME: &str = "/console/keys";
 /// Rows of the report on one page at least, and keys looked at for it at most.
 const ROWS: usize = 50;
-const LOOK_MAX: usize = 5_000;
+const LOOK_MAX: usize = 1_000;
+/// Keys looked at at once.
+const STRETCH: usize = 200;
 
 /// Lifetimes a key can be given, in days; none is no end.
 const LIFETIMES: [(&str, &str); 5] =
@@ -135,8 +137,8 @@ fn page(app: &Instance, visit: &Visit, query: &Fields, error: Option<&Error>) ->
         let mut after: Option<Cursor> = query.optional("after").and_then(|text| text.parse().ok());
         let (mut unused, mut looked) = (vec![], 0);
         loop {
-            let found = key_care::unused(cx, Range::all().after(after.take()))?;
-            looked += crate::store::MAX_PAGE;
+            let found = key_care::unused(cx, Range::all().after(after.take()).limit(STRETCH))?;
+            looked += STRETCH;
             for row in found.items {
                 let owner = (row.owner.username.clone(), row.owner.name.clone());
                 let keys = key_rows(cx, std::slice::from_ref(&row.listed), visit.now)?;

@@ -13,7 +13,7 @@ use crate::model::InviteId;
 use crate::model::role::TeamRole;
 use crate::ops;
 use crate::ops::edits::Thing;
-use crate::ops::teams::{Invited, Member, TeamChange};
+use crate::ops::teams::{Invited, TeamChange};
 use crate::ops::what_if::Scope;
 use crate::policy::Held;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -131,23 +131,14 @@ async fn try_set_role(app: &Instance, visit: &Visit, team: &str, name: &str, fie
 fn scope(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<Scope>> {
     app.ask(&visit.caller, |cx| {
         let team = ops::teams::get(cx, team)?;
-        let found = ops::teams::members(cx, &team)?.into_iter().find_map(|member| match member {
-            Member::User { user, .. } if user.username == name => Some(user.id),
-            _ => None,
-        });
-        Ok(found.map(|user| Scope::Member(team.id, user)))
+        let found = ops::lists::member(cx, &team, name)?;
+        Ok(found.map(|(user, ..)| Scope::Member(team.id, user.id)))
     })
 }
 
 /// The role a member has now, for the undo.
 fn role_of(app: &Instance, visit: &Visit, team: &str, name: &str) -> Result<Option<Held>> {
-    app.ask(&visit.caller, |cx| {
-        let members = ops::teams::members(cx, &ops::teams::get(cx, team)?)?;
-        Ok(members.into_iter().find_map(|member| match member {
-            Member::User { user, held, .. } if user.username == name => Some(held),
-            _ => None,
-        }))
-    })
+    app.ask(&visit.caller, |cx| Ok(ops::lists::member(cx, &ops::teams::get(cx, team)?, name)?.map(|(_, _, held)| held)))
 }
 
 /// `POST /{team}/members/{username}/remove`.

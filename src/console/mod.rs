@@ -44,9 +44,10 @@ mod why;
 mod words;
 
 use crate::model::name;
+use crate::ops::paging::{self, Turn};
 use actix_web::{guard, web};
 use askama::Template;
-use page::list::{Column, List};
+use page::list::{Column, List, PAGE, Place};
 
 pub use plot::SIZE as PLOT_SIZE;
 pub use review::SURE;
@@ -199,10 +200,31 @@ fn list_from(
         q: query.text("q").chars().take(100).collect(),
         sort: if known { wanted } else { order }.to_owned(),
         page: query.text("page").parse().unwrap_or(1),
+        at: match (query.optional("after"), query.optional("before")) {
+            (Some(place), _) => Some(Place::After(place)),
+            (None, place) => place.map(Place::Before),
+        },
         noun,
         columns,
         ..List::default()
     }
+}
+
+/// The page of a list that the address asks for by its place.
+fn turn(list: &List) -> crate::error::Result<Turn> {
+    let (at, back) = match &list.at {
+        Some(Place::After(place)) => (Some(place.parse()?), false),
+        Some(Place::Before(place)) => (Some(place.parse()?), true),
+        None => (None, false),
+    };
+    Ok(Turn { at, back, limit: PAGE })
+}
+
+/// Puts a page that came by its place into a list; `total` where it is known.
+fn turned<T>(list: &mut List, page: paging::Page<T>, total: Option<usize>) -> Vec<T> {
+    let place = |at: Option<crate::store::Cursor>| at.map(|place| place.to_string());
+    list.set_page(page.items.len(), place(page.previous), place(page.next), total);
+    page.items
 }
 
 /// Address of an asset, under the name that carries its content's hash.

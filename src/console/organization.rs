@@ -11,6 +11,8 @@ use crate::http::reply;
 use crate::model::role::Action;
 use crate::ops;
 use crate::ops::edits::Thing;
+use crate::ops::paging::Turn;
+use crate::ops::people::Asked;
 use crate::ops::settings::OrgChange;
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -39,7 +41,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
             .wrong(if about_payer { &error } else { "" })
             .optional();
         billing.list = "people";
-        let near = ops::users::list(cx, "", crate::store::Range::all().limit(200))?.items;
+        let near = ops::people::list(cx, &Asked::default(), &Turn::first(200))?.items;
         Ok(Organization {
             frame: visit
                 .frame("Organization", Section::Settings)

@@ -1,7 +1,7 @@
 //! People: the list and the form that creates one; changing several at once. A single person is in `person.rs`.
 
 use super::page::frame::Section;
-use super::page::list::{Column, List};
+use super::page::list::Column;
 use super::page::parts::{Choice, Field, Mark, org_roles};
 use super::page::people::{Created, NewPerson, People, PersonRow};
 use super::visit::{Fields, Instance, Visit, to_sign_in};
@@ -9,18 +9,15 @@ use super::words;
 use crate::error::{Code, Error, Result};
 use crate::http::reply;
 use crate::model::role::{Action, OrgRole};
-use crate::model::user::{Status, User};
+use crate::model::user::User;
+use crate::ops::people::{Asked, Order, Show};
 use crate::ops::users::NewUser;
 use crate::ops::{self, Asking};
 use crate::policy::Resource;
-use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Where they are listed.
 pub const HOME: &str = "/console/users";
-/// Up to this many people, the filter looks anywhere in names and addresses and every column sorts; above, names are
-/// walked in order and found by their beginning, so that a page costs the same in a large organization.
-const SMALL: usize = 5_000;
 
 /// One person as a row.
 pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
@@ -40,70 +37,42 @@ pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
     })
 }
 
-fn fits(user: &User, visit: &Visit, q: &str, show: &str) -> bool {
-    let hit = |text: &str| text.to_lowercase().contains(q);
-    let found = q.is_empty() || hit(&user.username) || hit(&user.name) || user.emails.iter().any(|e| hit(&e.address));
-    found
-        && match show {
-            "" => true,
-            "deactivated" => user.status_in(visit.org) == Status::Deactivated,
-            role => user.membership(visit.org).is_some_and(|m| m.role.as_str() == role),
-        }
-}
-
-/// All people whose username begins with `search`, at most `at_most`.
-fn walk(cx: &Asking, search: &str, at_most: usize) -> Result<Vec<User>> {
-    let (mut out, mut after) = (vec![], None);
-    loop {
-        let page = ops::users::list(cx, search, Range::all().after(after))?;
-        out.extend(page.items);
-        after = page.next;
-        if after.is_none() || out.len() >= at_most {
-            out.truncate(at_most);
-            return Ok(out);
-        }
-    }
-}
-
-/// People that the filter of a page finds, the first few.
-pub fn find(cx: &Asking, visit: &Visit, q: &str, at_most: usize) -> Result<Vec<User>> {
-    if ops::users::count(cx, "", SMALL + 1)? > SMALL {
-        return walk(cx, q, at_most);
-    }
-    let q = q.to_lowercase();
-    Ok(walk(cx, "", SMALL)?.into_iter().filter(|user| fits(user, visit, &q, "")).take(at_most).collect())
-}
-
 /// `GET /console/users`.
 pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     let query = Fields::query(&request);
     let columns = vec![
         Column::by("Person", "name"),
-        Column::by("E-mail", "email"),
-        Column::by("Role", "role"),
-        Column::by("Status", "status"),
+        Column::plain("E-mail"),
+        Column::plain("Role"),
+        Column::plain("Status"),
         Column::plain("Seats"),
         Column::plain("Teams"),
         Column::by("Created", "created"),
     ];
     let mut list = super::list_from(&query, "/console/users", "people", columns, "name");
-    let show = query.text("show").to_owned();
-    if !show.is_empty() {
-        list.filter.push(("show", show.clone()));
+    let shown = query.text("show").to_owned();
+    if !shown.is_empty() {
+        list.filter.push(("show", shown.clone()));
     }
+    let show = match shown.as_str() {
+        "admin" => Show::Admins,
+        "member" => Show::Members,
+        "viewer" => Show::Viewers,
+        "deactivated" => Show::Deactivated,
+        _ => Show::Everyone,
+    };
+    let searched = list.q.clone();
+    if !searched.is_empty() || !matches!(show, Show::Everyone | Show::Members) {
+        list.unsorted();
+    }
+    let order = if list.sort.ends_with("created") { Order::Age } else { Order::Name };
+    let asked = Asked { search: &searched, show, order, down: list.sort.starts_with('-') };
+    let turn = super::turn(&list)?;
     let (rows, can_create) = app.ask(&visit.caller, |cx| {
-        let total = ops::users::count(cx, "", SMALL + 1)?;
-        let cut = if total > SMALL && show.is_empty() {
-            in_order(cx, &mut list)?
-        } else {
-            let q = list.q.to_lowercase();
-            let mut users = walk(cx, if total > SMALL { &list.q } else { "" }, SMALL)?;
-            users.retain(|user| fits(user, &visit, &q, &show));
-            sort(&mut users, &visit, &list.sort);
-            list.cut(users)
-        };
-        let rows = cut.iter().map(|user| row(cx, &visit, user)).collect::<Result<Vec<_>>>()?;
+        let total = if searched.is_empty() { Some(ops::people::total(cx, show)?) } else { None };
+        let page = super::turned(&mut list, ops::people::list(cx, &asked, &turn)?, total);
+        let rows = page.iter().map(|user| row(cx, &visit, user)).collect::<Result<Vec<_>>>()?;
         Ok((rows, cx.can(Action::UserCreate, Resource::Org(visit.org))?))
     })?;
     let chips = [
@@ -113,40 +82,9 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
         ("viewer", "Viewers"),
         ("deactivated", "Deactivated"),
     ];
-    list.add_chips("show", &show, &chips);
+    list.add_chips("show", &shown, &chips);
     let frame = visit.frame("People", Section::People).crumb("People", "");
     visit.html(&People { frame, area: super::area::of(&visit, HOME), list, rows, can_create, can_bulk: can_create })
-}
-
-/// A page of a large organization, by name.
-fn in_order(cx: &Asking, list: &mut List) -> Result<Vec<User>> {
-    list.columns = list.columns.iter().map(|c| Column { key: "", ..*c }).collect();
-    list.total = ops::users::count(cx, &list.q, usize::MAX)?;
-    list.page = list.page.clamp(1, list.pages());
-    let (mut skip, mut after) = ((list.page - 1) * super::page::list::PAGE, None);
-    loop {
-        let wanted = if skip >= 1_000 { 1_000 } else { skip + super::page::list::PAGE };
-        let page = ops::users::list(cx, &list.q, Range::all().after(after).limit(wanted))?;
-        if skip < 1_000 || page.next.is_none() {
-            return Ok(page.items.into_iter().skip(skip).take(super::page::list::PAGE).collect());
-        }
-        skip -= page.items.len();
-        after = page.next;
-    }
-}
-
-fn sort(users: &mut [User], visit: &Visit, by: &str) {
-    let (key, down) = by.strip_prefix('-').map_or((by, false), |key| (key, true));
-    match key {
-        "email" => users.sort_by_cached_key(|u| u.email().unwrap_or_default().to_lowercase()),
-        "role" => users.sort_by_key(|u| u.membership(visit.org).map(|m| m.role as u8)),
-        "status" => users.sort_by_key(|u| u.status_in(visit.org) as u8),
-        "created" => users.sort_by_key(|u| u.created_at),
-        _ => users.sort_by_cached_key(|u| u.username.to_lowercase()),
-    }
-    if down {
-        users.reverse();
-    }
 }
 
 fn form(app: &Instance, visit: &Visit, fields: &Fields, error: Option<&Error>) -> Result<NewPerson> {

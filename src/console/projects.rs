@@ -12,12 +12,10 @@ use crate::http::reply;
 use crate::model::Entity;
 use crate::model::project::{Project, Visibility};
 use crate::model::role::Action;
-use crate::ops;
+use crate::ops::lists::Reaching;
+use crate::ops::{self, Asking};
 use crate::policy::Resource;
 use actix_web::{HttpRequest, HttpResponse, web};
-
-/// Projects gathered for the list at most.
-const MOST: usize = 2_000;
 
 /// One project as a row.
 pub fn row(team: &str, project: &Project, now: Millis) -> ProjectRow {
@@ -27,43 +25,32 @@ pub fn row(team: &str, project: &Project, now: Millis) -> ProjectRow {
         about: project.description.clone(),
         visibility: Mark::visibility(project.visibility.as_str()),
         created: words::stamp(project.created_at, now),
-        created_at: project.created_at,
     }
 }
 
-/// The columns of a list of projects.
+/// The columns of a list of projects. It stands by team and name, and cannot be sorted otherwise: each of the asker's teams has
+/// an index of its own.
 pub fn columns(with_team: bool) -> Vec<Column> {
-    let mut columns = vec![Column::by("Project", "name")];
+    let mut columns = vec![Column::plain("Project")];
     if with_team {
-        columns.push(Column::by("Team", "team"));
+        columns.push(Column::plain("Team"));
     }
-    columns.extend([Column::by("Visibility", "visibility"), Column::by("Created", "created")]);
+    columns.extend([Column::plain("Visibility"), Column::plain("Created")]);
     columns
 }
 
-/// Projects as the list's filter and order want them.
-pub fn narrow(list: &mut List, mut rows: Vec<ProjectRow>) -> Vec<ProjectRow> {
-    let q = list.q.to_lowercase();
-    rows.retain(|row| {
-        format!("{}/{}", row.team, row.name).to_lowercase().contains(&q) || row.about.to_lowercase().contains(&q)
-    });
-    match list.sort.trim_start_matches('-') {
-        "team" => rows.sort_by_cached_key(|row| (row.team.to_lowercase(), row.name.to_lowercase())),
-        "visibility" => rows.sort_by_cached_key(|row| row.visibility.label.clone()),
-        "created" => rows.sort_by_key(|row| row.created_at),
-        _ => rows.sort_by_cached_key(|row| row.name.to_lowercase()),
-    }
-    if list.sort.starts_with('-') {
-        rows.reverse();
-    }
-    list.cut(rows)
+/// The page of projects that the address of `list` asks for, as rows.
+pub fn rows(cx: &Asking, list: &mut List, of: &str, show: &str, now: Millis) -> Result<Vec<ProjectRow>> {
+    let asked = Reaching { text: &list.q.clone(), of, visibility: Visibility::parse(show).ok() };
+    let page = ops::lists::projects(cx, &asked, &super::turn(list)?)?;
+    Ok(super::turned(list, page, None).iter().map(|(team, project)| row(team, project, now)).collect())
 }
 
 /// `GET /console/projects`.
 pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
     let query = Fields::query(&request);
-    let mut list = super::list_from(&query, "/console/projects", "projects", columns(true), "name");
+    let mut list = super::list_from(&query, "/console/projects", "projects", columns(true), "");
     let (show, team) = (query.text("show").to_owned(), query.text("team").to_owned());
     if !show.is_empty() {
         list.filter.push(("show", show.clone()));
@@ -71,13 +58,7 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     if !team.is_empty() {
         list.filter.push(("team", team.clone()));
     }
-    let mut rows: Vec<ProjectRow> = app
-        .ask(&visit.caller, |cx| ops::projects::reachable(cx, MOST))?
-        .iter()
-        .filter(|(of, p)| (show.is_empty() || p.visibility.as_str() == show) && (team.is_empty() || *of == team))
-        .map(|(of, project)| row(of, project, visit.now))
-        .collect();
-    rows = narrow(&mut list, rows);
+    let rows = app.ask(&visit.caller, |cx| rows(cx, &mut list, &team, &show, visit.now))?;
     let chips = [("", "All"), ("open", "Open"), ("public", "Public"), ("team", "Team"), ("restricted", "Restricted")];
     list.add_chips("show", &show, &chips);
     let can_create = !owners(&app, &visit, "")?.is_empty();

@@ -42,8 +42,8 @@ fn page(app: &Instance, visit: &Visit, sent: Sent, new_key: Option<(String, Stri
         let typed = |name: &str| sent.map_or_else(String::new, |(form, _)| form.get(name).to_owned());
         let error = sent.map(|(_, error)| error.sentence()).unwrap_or_default();
         let speech = Speech::parse(&typed("speech")).unwrap_or_default();
-        let all_teams = ops::teams::list(cx, "", Range::all().limit(ROWS))?.items;
-        let team_count = ops::teams::count(cx, "", usize::MAX)?;
+        let all_teams = ops::lists::teams(cx, "", false, false, &ops::paging::Turn::first(ROWS))?.items;
+        let team_count = ops::teams::count(cx)?;
         Ok(Provisioning {
             frame: visit
                 .frame("Provisioning", Section::Settings)
@@ -172,7 +172,7 @@ fn loss_row(cx: &Asking, held: &HeldLoss) -> Result<LossRow> {
 }
 
 fn connection_row(cx: &Asking, visit: &Visit, connection: &Connection) -> Result<ConnectionRow> {
-    let (people, teams) = connections::managed_by(cx, connection.id, 100_000)?;
+    let (people, teams) = connections::managed_by(cx, connection.id)?;
     let used = ops::credentials::list(cx, connection.id)?.into_iter().find_map(|k| k.last).map(|used| used.at);
     let word = |n: usize, one: &str, many: &str| format!("{} {}", thousands(n), if n == 1 { one } else { many });
     Ok(ConnectionRow {

@@ -16,7 +16,6 @@ use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::service_accounts::{self, NewService};
 use crate::ops::{self, Acting, Asking};
 use crate::policy::Resource;
-use crate::store::Range;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// The organization's page.
@@ -153,9 +152,11 @@ pub fn facts(cx: &Asking, user: &User, teams: &[(Team, crate::policy::Held)], se
     Ok(ServiceFacts { method, subject, home, default_team, teams, can_change })
 }
 
-fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Result<Services> {
+fn page(app: &Instance, visit: &Visit, query: &Fields, sent: Option<(&Fields, &Error)>) -> Result<Services> {
     app.ask(&visit.caller, |cx| {
-        let accounts = service_accounts::of_org(cx)?;
+        let mut list = super::list_from(query, HOME, "service accounts", vec![], "");
+        let found = ops::lists::services_of_org(cx, &super::turn(&list)?)?;
+        let accounts = super::turned(&mut list, found, Some(service_accounts::count_of_org(cx)?));
         let services = accounts.iter().map(|user| row(cx, visit, user)).collect::<Result<Vec<_>>>()?;
         let kept = |name: &str| sent.map_or("", |(form, _)| form.get(name));
         let mut team = Field::text("team", "Default team")
@@ -171,7 +172,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                         .value(kept("about")),
                     team,
                 ],
-                teams: ops::teams::list(cx, "", Range::all().limit(200))?.items.into_iter().map(|t| t.name).collect(),
+                teams: super::teams::offered(cx, visit)?.into_iter().map(|t| t.name).collect(),
                 methods: vec![],
                 subject: None,
             }),
@@ -182,6 +183,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
                 .crumb("Settings", visit.settings())
                 .crumb("Service accounts", ""),
             area: super::area::of(visit, HOME),
+            list,
             services,
             form,
             why: super::why::link(&visit.me.username, "organization:create_service_account", ""),
@@ -194,7 +196,7 @@ fn page(app: &Instance, visit: &Visit, sent: Option<(&Fields, &Error)>) -> Resul
 /// `GET /org/dashboard/service-accounts`.
 pub async fn show(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     let Some(visit) = Visit::open(&app, &request)? else { return Ok(to_sign_in(&request)) };
-    visit.html(&page(&app, &visit, None)?)
+    visit.html(&page(&app, &visit, &Fields::query(&request), None)?)
 }
 
 /// `POST /org/dashboard/service-accounts`: creates one with its first key, shown once on this answer.
@@ -213,12 +215,12 @@ pub async fn create(app: Instance, request: HttpRequest, body: web::Bytes) -> Re
         .await;
     match made {
         Ok(account) => {
-            let mut shown = page(&app, &visit, None)?;
+            let mut shown = page(&app, &visit, &Fields::default(), None)?;
             shown.new_key = Some((account.username, fresh.reveal().to_owned()));
             visit.html(&shown)
         }
         Err(error) if error.kind() == Kind::Denied || !reply::status(&error).is_client_error() => Err(error),
-        Err(error) => visit.again(&page(&app, &visit, Some((&fields, &error)))?, &error),
+        Err(error) => visit.again(&page(&app, &visit, &Fields::default(), Some((&fields, &error)))?, &error),
     }
 }
 

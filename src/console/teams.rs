@@ -9,48 +9,70 @@ use super::visit::{Fields, Instance, Visit, redirect, to_sign_in};
 use super::{conflict, projects, roles, services, words};
 use crate::error::{Code, Error, Kind, Result};
 use crate::http::reply;
+use crate::model::invitation::Invite;
+use crate::model::name::fold;
 use crate::model::role::{Action, TeamRole};
 use crate::model::{Entity, team};
 use crate::ops::audit::Search;
 use crate::ops::edits::Thing;
-use crate::ops::teams::Member;
+use crate::ops::lists::{Reaching, Seated};
+use crate::ops::paging::Turn;
+use crate::ops::people::Asked;
 use crate::ops::{self, Asking};
 use crate::policy::{Held, Resource};
-use crate::store::{MAX_PAGE, Range};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Where they are listed.
 pub const HOME: &str = "/console/teams";
-/// Teams gathered for the list at most.
-const MOST: usize = 5_000;
+/// Teams offered in a form.
+const OFFERED: usize = 200;
+/// A team of so many is listed by name and by when people came; beyond, by the age of accounts, in which its members are kept.
+const SORTED: usize = 1_000;
+/// Projects counted of a team.
+const COUNTED: usize = 99;
 
-/// The teams the asker may list: all of the organization, or their own.
-pub fn visible(cx: &Asking, visit: &Visit) -> Result<Vec<team::Team>> {
-    if !cx.can(Action::TeamList, Resource::Org(visit.org))? {
-        return Ok(ops::teams::mine(cx)?.into_iter().map(|(team, _)| team).filter(|t| t.org == visit.org).collect());
+/// Teams that a form offers: the first ones by name of those that the asker may list.
+pub fn offered(cx: &Asking, visit: &Visit) -> Result<Vec<team::Team>> {
+    if cx.can(Action::TeamList, Resource::Org(visit.org))? {
+        return Ok(ops::lists::teams(cx, "", false, false, &Turn::first(OFFERED))?.items);
     }
-    let (mut out, mut after) = (vec![], None);
-    loop {
-        let page = ops::teams::list(cx, "", Range::all().after(after))?;
-        out.extend(page.items);
-        after = page.next;
-        if after.is_none() || out.len() >= MOST {
-            return Ok(out);
-        }
-    }
+    Ok(own(&ops::teams::mine(cx)?, visit, "").into_iter().take(OFFERED).collect())
 }
 
-/// One team as a row.
-pub fn row(cx: &Asking, visit: &Visit, team: &team::Team) -> Result<TeamRow> {
-    let mine =
-        ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| Mark::role(role.label()));
-    let members = ops::teams::members(cx, team)?.iter().filter(|m| matches!(m, Member::User { .. })).count();
+/// Teams whose name begins with `text`, the first few.
+pub fn find(cx: &Asking, visit: &Visit, text: &str, at_most: usize) -> Result<Vec<TeamRow>> {
+    let mine = ops::teams::mine(cx)?;
+    let found = match cx.can(Action::TeamList, Resource::Org(visit.org))? {
+        true => ops::lists::teams(cx, text, false, false, &Turn::first(at_most))?.items,
+        false => own(&mine, visit, text).into_iter().take(at_most).collect(),
+    };
+    found.iter().map(|team| row(cx, visit, team, &mine)).collect()
+}
+
+/// The asker's own teams in the organization of the visit whose name begins with `text`.
+fn own(mine: &[(team::Team, Held)], visit: &Visit, text: &str) -> Vec<team::Team> {
+    let text = fold(text);
+    let fits = |team: &&team::Team| team.org == visit.org && fold(&team.name).starts_with(&text);
+    mine.iter().map(|(team, _)| team).filter(fits).cloned().collect()
+}
+
+/// How many projects of a team the asker can see.
+fn projects_seen(cx: &Asking, team: &str) -> Result<(usize, bool)> {
+    let asked = Reaching { of: team, ..Reaching::default() };
+    let found = ops::lists::projects(cx, &asked, &Turn::first(COUNTED))?;
+    Ok((found.items.len(), found.next.is_some()))
+}
+
+/// One team as a row; `mine` are the asker's own.
+fn row(cx: &Asking, visit: &Visit, team: &team::Team, mine: &[(team::Team, Held)]) -> Result<TeamRow> {
+    let (people, services) = ops::lists::sizes(cx, team)?;
+    let (projects, more) = projects_seen(cx, &team.name)?;
     Ok(TeamRow {
         name: team.name.clone(),
         about: team.description.clone(),
-        members,
-        projects: ops::lookup::projects_page(cx, Some(&team.name), MAX_PAGE, None)?.1.items.len(),
-        mine,
+        members: people + services,
+        projects: if more { format!("more than {projects}") } else { projects.to_string() },
+        mine: mine.iter().find(|(t, _)| t.id == team.id).map(|(_, role)| Mark::role(role.label())),
         created: words::stamp(team.created_at, visit.now),
     })
 }
@@ -68,17 +90,26 @@ pub async fn list(app: Instance, request: HttpRequest) -> Result<HttpResponse> {
     ];
     let mut list = super::list_from(&query, "/console/teams", "teams", columns, "name");
     let (rows, can_create, open) = app.ask(&visit.caller, |cx| {
-        let q = list.q.to_lowercase();
-        let mut teams = visible(cx, &visit)?;
-        teams.retain(|t| t.name.to_lowercase().contains(&q) || t.description.to_lowercase().contains(&q));
-        match list.sort.trim_start_matches('-') {
-            "created" => teams.sort_by_key(|t| t.created_at),
-            _ => teams.sort_by_cached_key(|t| t.name.to_lowercase()),
-        }
-        if list.sort.starts_with('-') {
-            teams.reverse();
-        }
-        let rows = list.cut(teams).iter().map(|team| row(cx, &visit, team)).collect::<Result<Vec<_>>>()?;
+        let mine = ops::teams::mine(cx)?;
+        let (by_age, down) = (list.sort.ends_with("created"), list.sort.starts_with('-'));
+        let teams = if cx.can(Action::TeamList, Resource::Org(visit.org))? {
+            let total = if list.q.is_empty() { Some(ops::teams::count(cx)?) } else { None };
+            let found = ops::lists::teams(cx, &list.q, by_age, down, &super::turn(&list)?)?;
+            if !list.q.is_empty() {
+                list.unsorted();
+            }
+            super::turned(&mut list, found, total)
+        } else {
+            let mut teams = own(&mine, &visit, &list.q);
+            if by_age {
+                teams.sort_by_key(|t| t.created_at);
+            }
+            if down {
+                teams.reverse();
+            }
+            list.cut(teams)
+        };
+        let rows = teams.iter().map(|team| row(cx, &visit, team, &mine)).collect::<Result<Vec<_>>>()?;
         let open = ops::domains::open_to_me(cx)?.into_iter().map(|team| (team.name, team.description)).collect();
         Ok((rows, cx.can(Action::TeamCreate, Resource::Org(visit.org))?, open))
     })?;
@@ -149,8 +180,6 @@ pub fn page(
         }
         let on = Resource::Entity(Entity::Team(team.id));
         let mine = ops::teams::mine(cx)?.into_iter().find(|(t, _)| t.id == team.id).map(|(_, role)| role);
-        let all = ops::teams::members(cx, &team)?;
-        let readable = ops::lookup::projects_page(cx, Some(&team.name), MAX_PAGE, None)?.1.items;
         let can_manage = cx.can(Action::TeamInviteUser, on)?;
         let may = Powers {
             roles: cx.can(Action::TeamUpdateMember, on)?,
@@ -160,47 +189,41 @@ pub fn page(
         let picker = roles::choices(cx, visit, "")?;
         let typed = (query.text("of").to_owned(), query.text("role").to_owned());
         let base = format!("/{}", team.name);
-        let (noun, columns) = match tab {
-            "projects" => ("projects", projects::columns(false)),
-            _ => ("members", member_columns()),
+        let (noun, columns, order) = match tab {
+            "projects" => ("projects", projects::columns(false), ""),
+            "service-accounts" => ("service accounts", vec![], ""),
+            _ => ("members", member_columns(), "name"),
         };
         let action = if tab == "overview" { base.clone() } else { format!("{base}/{tab}") };
-        let mut list = super::list_from(query, &action, noun, columns, "name");
-        let (mut members, mut machines, mut invites) = (vec![], vec![], vec![]);
-        for member in &all {
-            match member {
-                Member::User { user, .. } if user.is_service() => machines.push(user),
-                Member::User { user, membership, held } => {
+        let mut list = super::list_from(query, &action, noun, columns, order);
+        let (people, services_left) = ops::lists::sizes(cx, &team)?;
+        let (mut rows, mut machines, mut invites, mut shown_projects) = (vec![], vec![], vec![], vec![]);
+        match tab {
+            "members" => {
+                let seated = members(cx, &team, &mut list, people + services_left)?;
+                for (user, membership, held) in &seated {
                     let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
-                    members.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
+                    rows.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
                 }
-                Member::Invited(invite, held) => {
-                    let described = ops::invitations::describe(cx, invite.clone())?;
-                    invites.push(InviteRow {
-                        id: invite.id.0.to_string(),
-                        email: invite.email.clone(),
-                        role: Mark::role(held.label()),
-                        at: words::stamp(invite.created_at, visit.now),
-                        by: described.by.unwrap_or_default(),
-                        state: Mark::invitation(invite.is_over(visit.now), invite.token.is_empty()),
-                        mail: described.mail.map(|(state, _)| super::invitations::mail_mark(state)),
-                    });
+                for (invite, held) in ops::lists::invited(cx, &team, &Turn::first(OFFERED))?.items {
+                    invites.push(invite_row(cx, visit, invite, &held)?);
                 }
             }
+            "service-accounts" => {
+                let found = ops::lists::services(cx, &team, &super::turn(&list)?)?;
+                let found = super::turned(&mut list, found, Some(services_left));
+                machines = found.iter().map(|user| services::row(cx, visit, user)).collect::<Result<_>>()?;
+            }
+            "projects" => shown_projects = projects::rows(cx, &mut list, &team.name, "", visit.now)?,
+            "overview" => {
+                let asked = Reaching { of: &team.name, ..Reaching::default() };
+                let first = ops::lists::projects(cx, &asked, &Turn::first(8))?.items;
+                shown_projects = first.iter().map(|(of, p)| projects::row(of, p, visit.now)).collect();
+            }
+            _ => {}
         }
-        let counts = (readable.len(), members.len(), machines.len());
-        let (people, services_left) = (members.len(), machines.len());
-        let machines = match tab {
-            "service-accounts" => machines.iter().map(|user| services::row(cx, visit, user)).collect::<Result<_>>()?,
-            _ => vec![],
-        };
-        let mut shown_projects = readable.iter().map(|p| projects::row(&team.name, p, visit.now)).collect::<Vec<_>>();
-        let mut rows = members;
-        match tab {
-            "projects" => shown_projects = projects::narrow(&mut list, shown_projects),
-            "overview" => shown_projects.truncate(8),
-            _ => rows = narrow(&mut list, rows),
-        }
+        // More than are counted are not said wrongly.
+        let seen = Some(projects_seen(cx, &team.name)?).filter(|(_, more)| !more).map(|(seen, _)| seen);
         let events = if tab == "overview" && visit.is_admin {
             let search = Search { target: Some(team.id.to_string()), limit: 6, ..Search::default() };
             ops::audit::search(cx, &search)?.items
@@ -209,7 +232,7 @@ pub fn page(
         };
         let suggestions = if tab == "members" && can_manage && visit.is_admin {
             let known: Vec<&str> = rows.iter().map(|row| row.username.as_str()).collect();
-            let near = ops::users::list(cx, "", Range::all().limit(200))?.items;
+            let near = ops::people::list(cx, &Asked::default(), &Turn::first(OFFERED))?.items;
             near.into_iter().map(|user| user.username).filter(|name| !known.contains(&name.as_str())).collect()
         } else {
             vec![]
@@ -232,9 +255,10 @@ pub fn page(
             created: words::stamp(team.created_at, visit.now),
             tabs: [
                 Some(made("Overview", "overview", None)),
-                Some(made("Projects", "projects", Some(counts.0))),
-                Some(made("Members", "members", Some(counts.1))),
-                cx.can(Action::TeamUninvite, on)?.then(|| made("Service accounts", "service-accounts", Some(counts.2))),
+                Some(made("Projects", "projects", seen)),
+                Some(made("Members", "members", Some(people))),
+                cx.can(Action::TeamUninvite, on)?
+                    .then(|| made("Service accounts", "service-accounts", Some(services_left))),
                 Some(made("Settings", "settings", None)),
             ]
             .into_iter()
@@ -247,7 +271,7 @@ pub fn page(
             services: machines,
             service_form: (tab == "service-accounts" && cx.can(Action::TeamCreateService, on)?)
                 .then(|| services::team_form(&team.name, sent.map(|(form, _)| form))),
-            invites: if tab == "members" { invites } else { vec![] },
+            invites,
             events: events.iter().map(|e| words::event(e, visit.now, false)).collect(),
             can_manage: match tab {
                 "settings" => cx.can(Action::TeamUpdate, on)?,
@@ -334,7 +358,6 @@ fn member_row(
         },
         can_remove: may.remove,
         linked,
-        since_at: membership.since_at,
     }
 }
 
@@ -377,18 +400,37 @@ fn switches(cx: &Asking, team: &team::Team, sent: Option<&Fields>) -> Result<Vec
     ])
 }
 
-/// Members as the list's filter and order want them.
-fn narrow(list: &mut List, mut rows: Vec<MemberRow>) -> Vec<MemberRow> {
-    let q = list.q.to_lowercase();
-    rows.retain(|row| [&row.username, &row.name, &row.email].iter().any(|text| text.to_lowercase().contains(&q)));
+/// The members that the address of `list` asks for, of a team of so many.
+fn members(cx: &Asking, team: &team::Team, list: &mut List, size: usize) -> Result<Vec<Seated>> {
+    if size > SORTED {
+        list.unsorted();
+        let total = if list.q.is_empty() { Some(ops::lists::sizes(cx, team)?.0) } else { None };
+        let found = ops::lists::members(cx, team, &list.q, &super::turn(list)?)?;
+        return Ok(super::turned(list, found, total));
+    }
+    let mut all = ops::lists::members(cx, team, &list.q, &Turn::first(SORTED))?.items;
     match list.sort.trim_start_matches('-') {
-        "since" => rows.sort_by_key(|row| row.since_at),
-        _ => rows.sort_by_cached_key(|row| row.username.to_lowercase()),
+        "since" => all.sort_by_key(|(_, membership, _)| membership.since_at),
+        _ => all.sort_by_cached_key(|(user, ..)| fold(&user.username)),
     }
     if list.sort.starts_with('-') {
-        rows.reverse();
+        all.reverse();
     }
-    list.cut(rows)
+    Ok(list.cut(all))
+}
+
+fn invite_row(cx: &Asking, visit: &Visit, invite: Invite, held: &Held) -> Result<InviteRow> {
+    let described = ops::invitations::describe(cx, invite)?;
+    let invite = described.invite;
+    Ok(InviteRow {
+        id: invite.id.0.to_string(),
+        role: Mark::role(held.label()),
+        at: words::stamp(invite.created_at, visit.now),
+        by: described.by.unwrap_or_default(),
+        state: Mark::invitation(invite.is_over(visit.now), invite.token.is_empty()),
+        mail: described.mail.map(|(state, _)| super::invitations::mail_mark(state)),
+        email: invite.email,
+    })
 }
 
 fn fields(tab: &str, team: &team::Team, sent: Option<(&Fields, &Error)>) -> Vec<Field> {

@@ -26,14 +26,17 @@ impl Query {
         app.ask(who, |cx| ops::users::me(cx)).map(|user| Some(User::whole(user))).map_err(shown)
     }
 
-    /// People, for organization admins. Without `query` all of them by username, page by page. With `query` those whose
-    /// username, address or name contains it; somebody whose username or address it is comes first, and then only usernames
-    /// that begin with it follow.
+    /// People, for organization admins. Without `query` all of them by username, page by page. With `query` those of whom each of
+    /// its words begins the username, an address, an address' domain or a word of the name, in any case; whose username begins
+    /// with it comes first. A page may be short and have more behind it.
     #[graphql(complexity = "50 * child_complexity")]
     async fn users(
         &self,
         cx: &Context<'_>,
-        #[graphql(desc = "A username, an address, or a part of one.")] query: Option<String>,
+        #[graphql(
+            desc = "The beginning of a username, an address, a domain or a word of a name; several words narrow."
+        )]
+        query: Option<String>,
         #[graphql(desc = "How many at most; up to 1,000, which is the default.")] first: Option<i32>,
         #[graphql(desc = "Continues behind this cursor.")] after: Option<String>,
     ) -> Result<Option<UserConnection>> {
@@ -177,47 +180,28 @@ fn project(app: &App, who: &Caller, name: Option<String>, entity: Option<String>
     .map(|project| Project::new(project, None))
 }
 
-/// A page of people; the walk over everybody lets others run between its stretches.
+/// How many short pages of a search are put together for one answer, at most.
+const STRETCHES: usize = 10;
+
+/// A page of people; where a search has to look at many, others run between its stretches.
 async fn people(app: &App, who: &Caller, text: &str, first: usize, after: Option<Cursor>) -> Outcome<UserConnection> {
     let is_later = after.is_some();
-    let exact = if text.is_empty() || is_later { None } else { app.ask(who, |cx| ops::lookup::exact_user(cx, text))? };
-    let (mut found, mut more): (Vec<Person>, bool) = (vec![], false);
-    if text.is_empty() || exact.is_some() {
-        let page = app.ask(who, |cx| ops::users::list(cx, text, Range::all().limit(first).after(after)))?;
-        more = page.next.is_some();
-        found = page.items;
-    } else {
-        let mut cursor = after;
-        loop {
-            let stretch = app.ask(who, |cx| ops::lookup::users_containing(cx, text, cursor))?;
-            found.extend(stretch.items);
-            cursor = stretch.next;
-            if found.len() > first || cursor.is_none() {
-                break;
-            }
-            tokio::task::yield_now().await;
+    let asked = ops::people::Asked { search: text, ..ops::people::Asked::default() };
+    let (mut edges, mut at): (Vec<UserEdge>, _) = (vec![], after);
+    for _ in 0..STRETCHES {
+        let turn = ops::paging::Turn { at, back: false, limit: first - edges.len() };
+        let found = app.ask(who, |cx| ops::people::list(cx, &asked, &turn))?;
+        let edge = |(user, place): (Person, Cursor)| UserEdge { node: User::whole(user), cursor: place.to_string() };
+        edges.extend(found.items.into_iter().zip(found.places).map(edge));
+        at = found.next;
+        if at.is_none() || edges.len() >= first {
+            break;
         }
-        if found.len() > first {
-            found.truncate(first);
-            more = true;
-        }
+        tokio::task::yield_now().await;
     }
-    if let Some(exact) = exact {
-        found.retain(|user| user.id != exact.id);
-        found.truncate(first.saturating_sub(1));
-        found.insert(0, exact);
-    }
-    let edges = app.ask(who, |cx| {
-        found
-            .into_iter()
-            .map(|user| {
-                let cursor = ops::lookup::cursor_of_user(cx, &user)?.to_string();
-                Ok(UserEdge { node: User::whole(user), cursor })
-            })
-            .collect::<Outcome<Vec<_>>>()
-    })?;
-    let (start, end) = (edges.first().map(|e| e.cursor.as_str()), edges.last().map(|e| e.cursor.as_str()));
-    let page_info = PageInfo::new(start, end, more, is_later);
+    let more = at.is_some();
+    let end = at.map(|place| place.to_string()).or_else(|| edges.last().map(|e| e.cursor.clone()));
+    let page_info = PageInfo::new(edges.first().map(|e| e.cursor.as_str()), end.as_deref(), more, is_later);
     Ok(UserConnection { page_info, edges })
 }
 

@@ -168,6 +168,13 @@ pub struct Event {
 }
 
 impl Event {
+    /// What the action is about: `user` of `user:create`.
+    pub fn object(&self) -> &str {
+        self.action.split(':').next().unwrap_or_default()
+    }
+}
+
+impl Event {
     /// What the server did of itself in its organization, at its start.
     pub fn by_server(id: EventId, at: Millis, action: &str, target: Named, change: Change) -> Event {
         Event {

@@ -11,6 +11,9 @@ pub const EMAIL_MAX: usize = 254;
 /// The longest free text a person may enter for a full name or a key's name, in characters.
 pub const TEXT_MAX: usize = 200;
 
+/// How many words of a full name and of a search count.
+const WORDS_MAX: usize = 12;
+
 /// First parts of paths that belong to the server; no user or team may be named so, since a team lives at `/<team>`.
 pub const RESERVED: &[&str] = &[
     "access",
@@ -56,6 +59,26 @@ pub fn fold(text: &str) -> String {
     }
     // Composed once more: a capital J with a caron is two characters, the small one is a letter of its own.
     text.nfkc().flat_map(char::to_lowercase).nfkc().collect::<String>().trim().to_owned()
+}
+
+/// The folded words of what somebody searches for. A search begins with what names begin with, so marks in front go.
+pub fn search_words(text: &str) -> Vec<String> {
+    let bare =
+        |word: &str| word.trim_start_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).to_owned();
+    fold(text).split_whitespace().map(bare).filter(|word| !word.is_empty()).take(WORDS_MAX).collect()
+}
+
+/// The folded words of a full name by which it is searched: what stands between blanks, and behind each hyphen.
+pub fn words(full_name: &str) -> Vec<String> {
+    let mut words = search_words(full_name);
+    let parts: Vec<String> = words
+        .iter()
+        .flat_map(|word| word.match_indices('-').map(|(at, _)| word[at + 1..].to_owned()))
+        .filter(|part| !part.is_empty())
+        .take(WORDS_MAX)
+        .collect();
+    words.extend(parts);
+    words
 }
 
 /// Checks the name of a user or a team: letters, digits, `_` and `-`, at most [`NAME_MAX`], not [`RESERVED`].

@@ -68,6 +68,8 @@ pub struct Search {
     pub since: Option<Millis>,
     /// Before when.
     pub until: Option<Millis>,
+    /// Only older ones than this.
+    pub before: Option<EventId>,
     /// Continues a search.
     pub after: Option<Cursor>,
     /// How many at most (1 to 1,000).
@@ -75,10 +77,49 @@ pub struct Search {
 }
 
 /// How many rows one search reads at most; a narrow search over a long log goes on by its cursor.
-const WALK: usize = 20_000;
+const WALK: usize = 2_000;
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The events, newest first.
+    pub items: Vec<Event>,
+    /// Where it goes on, if there may be more.
+    pub next: Option<Cursor>,
+    /// The last event it looked at, found or not.
+    pub looked: Option<EventId>,
+}
+
+/// The index that a search walks: by who acted, by what it was done to, by how it ended, by what it was about; else all.
+enum Way {
+    Actor(String),
+    Target(String),
+    Kind(OrgId, String),
+    All,
+}
+
+impl Way {
+    /// Behind the event of this id, to those before it.
+    fn place(&self, id: EventId) -> Cursor {
+        match self {
+            Way::Actor(handle) | Way::Target(handle) => Cursor::at(&(handle.clone(), id)),
+            Way::Kind(org, kind) => Cursor::at(&(*org, kind.clone(), id)),
+            Way::All => Cursor::at(&id),
+        }
+    }
+
+    fn list(&self, view: &impl Read, range: Range) -> Result<Listed<Event>> {
+        match self {
+            Way::Actor(handle) => view.list_by(&schema::EVENTS_BY_ACTOR, range.under(&(handle.clone(),))),
+            Way::Target(handle) => view.list_by(&schema::EVENTS_BY_TARGET, range.under(&(handle.clone(),))),
+            Way::Kind(org, kind) => view.list_by(&schema::EVENTS_BY_KIND, range.under(&(*org, kind.clone()))),
+            Way::All => view.list(&schema::EVENTS, range),
+        }
+    }
+}
 
 /// Events of the asker's organization, newest first.
-pub fn search<V: Read>(cx: &Cx<V>, search: &Search) -> Result<Listed<Event>> {
+pub fn search<V: Read>(cx: &Cx<V>, search: &Search) -> Result<Found> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::AuditRead, Resource::Org(org))?;
     let limit = search.limit.clamp(1, 1_000);
@@ -90,51 +131,50 @@ pub fn search<V: Read>(cx: &Cx<V>, search: &Search) -> Result<Listed<Event>> {
             && search.outcome.is_none_or(|o| e.outcome == o)
             && search.since.is_none_or(|t| e.at >= t)
             && search.until.is_none_or(|t| e.at < t)
-            && search.action.as_deref().is_none_or(|a| e.action == a || e.action.split(':').next() == Some(a))
+            && search.action.as_deref().is_none_or(|a| e.action == a || e.object() == a)
     };
-    let (mut found, mut cursor, mut walked) = (vec![], search.after.clone(), 0);
+    let object = search.action.as_deref().and_then(|action| action.split(':').next());
+    let way = match (&actor, &target, search.outcome, object) {
+        (Some(actor), ..) => Way::Actor(actor.clone()),
+        (_, Some(target), ..) => Way::Target(target.clone()),
+        (.., Some(end @ (Outcome::Denied | Outcome::Failed)), _) => Way::Kind(org, end.as_str().to_owned()),
+        (.., Some(object)) => Way::Kind(org, object.to_owned()),
+        _ => Way::All,
+    };
+    let begin = || search.before.or(search.until.map(|until| EventId::new(until, 0))).map(|id| way.place(id));
+    let (mut cursor, mut walked) = (search.after.clone().or_else(begin), 0);
+    let mut found = Found { items: vec![], next: None, looked: None };
     loop {
-        let mut range = Range::all().desc().after(cursor).limit(limit.min(200));
-        let page = match (&actor, &target) {
-            (Some(a), _) => cx.view().list_by(&schema::EVENTS_BY_ACTOR, range.under(&(a.clone(),)))?,
-            (None, Some(t)) => cx.view().list_by(&schema::EVENTS_BY_TARGET, range.under(&(t.clone(),)))?,
-            (None, None) => {
-                if let Some(until) = search.until {
-                    range = range.until(&EventId::new(until, 0));
-                }
-                cx.view().list(&schema::EVENTS, range)?
-            }
-        };
+        let page = way.list(cx.view(), Range::all().desc().after(cursor).limit(limit.min(200)))?;
         walked += page.items.len();
         let too_old = search.since.is_some_and(|t| page.items.last().is_some_and(|e| e.at < t));
         for event in page.items {
+            found.looked = Some(event.id);
             if !fits(&event) {
                 continue;
             }
-            found.push(event);
-            if found.len() == limit {
-                let next = continue_after(&found, &actor, &target);
-                return Ok(Listed { items: found, next });
+            found.items.push(event);
+            if found.items.len() == limit {
+                found.next = found.looked.map(|id| way.place(id));
+                return Ok(found);
             }
         }
         cursor = page.next;
         if cursor.is_none() || too_old {
-            return Ok(Listed { items: found, next: None });
+            return Ok(found);
         }
         if walked >= WALK {
-            return Ok(Listed { items: found, next: cursor });
+            found.next = cursor;
+            return Ok(found);
         }
     }
 }
 
-/// The place behind the last event found, in the index the search walks.
-fn continue_after(found: &[Event], actor: &Option<String>, target: &Option<String>) -> Option<Cursor> {
-    let last = found.last()?;
-    Some(match (actor, target) {
-        (Some(a), _) => Cursor::at(&(a.clone(), last.id)),
-        (None, Some(t)) => Cursor::at(&(t.clone(), last.id)),
-        (None, None) => Cursor::at(&last.id),
-    })
+/// How many events the asker's organization has, as counted all along.
+pub fn count<V: Read>(cx: &Cx<V>) -> Result<usize> {
+    let org = cx.org()?;
+    let _grant = cx.allow(Action::AuditRead, Resource::Org(org))?;
+    cx.view().tally(&schema::EVENT_COUNTS, &(org,))
 }
 
 /// One event by its id.

@@ -350,8 +350,8 @@ pub fn local_only(cx: &Acting, team: crate::model::TeamId) -> Result<()> {
 }
 
 /// The number of people and teams that a connection manages.
-pub fn managed_by<V: Read>(cx: &Cx<V>, id: UserId, at_most: usize) -> Result<(usize, usize)> {
+pub fn managed_by<V: Read>(cx: &Cx<V>, id: UserId) -> Result<(usize, usize)> {
     get(cx, id)?;
-    let count = |team: u64| cx.view().count(&schema::MANAGED_BY, Range::all().under(&(id, team)), at_most);
+    let count = |team: u64| cx.view().tally(&schema::MANAGED_COUNTS, &(id, team));
     Ok((count(0)?, count(1)?))
 }

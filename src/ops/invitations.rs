@@ -7,6 +7,7 @@ mod take_up;
 pub(super) use take_up::waiting_for;
 pub use take_up::{Offer, accept, accept_new, decline, look};
 
+use super::paging::{Page, Turn};
 use super::{Acting, Cx, Grant, absent, changed, connections, or_absent, outbox, roles, roster, teams, users};
 use crate::clock::{MINUTE, Millis};
 use crate::crypto::{self, Random, Sealer};
@@ -20,7 +21,7 @@ use crate::model::team::{Membership, Team};
 use crate::model::user::User;
 use crate::model::{Entity, InviteId, OrgId, UserId};
 use crate::policy::{Actor, Held, Resource};
-use crate::store::{Listed, Range, Read, schema};
+use crate::store::{Range, Read, schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -410,21 +411,21 @@ pub struct Described {
     pub mail: Option<(MailState, String)>,
 }
 
-/// The pending invitations of the asker's organization, those of its teams among them, by address.
-pub fn list<V: Read>(cx: &Cx<V>, search: &str, range: Range) -> Result<Listed<Described>> {
+/// The pending invitations of the asker's organization whose address begins with `search`, those of its teams among them, by
+/// address.
+pub fn list<V: Read>(cx: &Cx<V>, search: &str, turn: &Turn) -> Result<Page<Described>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    let page: Listed<Invite> =
-        cx.view().list_by(&schema::INVITES_OF_ORG, range.under_text(&(org,), &name::fold(search)))?;
-    let items = page.items.into_iter().map(|invite| describe(cx, invite)).collect::<Result<_>>()?;
-    Ok(Listed { items, next: page.next })
+    let search = name::fold(search);
+    let rows = |_, range: Range| cx.view().placed_by(&schema::INVITES_OF_ORG, range.under_text(&(org,), &search));
+    super::paging::page(turn, &[0], false, rows, |_, _, invite| describe(cx, invite).map(Some))
 }
 
-/// How many [`list`] would give in all, counted up to `at_most`.
-pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize> {
+/// How many there are, as counted all along.
+pub fn count<V: Read>(cx: &Cx<V>) -> Result<usize> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    cx.view().count(&schema::INVITES_OF_ORG, Range::all().under_text(&(org,), &name::fold(search)), at_most)
+    cx.view().tally(&schema::INVITE_COUNTS, &(org,))
 }
 
 /// An invitation with its names; the caller checked that the asker may see it.

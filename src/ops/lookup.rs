@@ -1,8 +1,8 @@
-//! Finding things the way API clients name them: by permanent id, by a part of a name, page by page; and the few changes that
+//! Finding things the way API clients name them: by permanent id, page by page; and the few changes that
 //! are asked for by id. Each asks the policy like any other use-case. What an id names is never said to somebody who may not
 //! see it, so refusals here speak of "the project" and not of its name.
 
-use super::{Acting, Cx, absent, or_absent, project_members, projects, teams, users};
+use super::{Acting, Cx, absent, or_absent, project_members, projects, teams};
 use crate::error::{Error, Kind, Result};
 use crate::model::name;
 use crate::model::project::{Project, ProjectMember, Visibility};
@@ -71,30 +71,6 @@ pub fn default_entity_name<V: Read>(cx: &Cx<V>, user: &User) -> Result<String> {
         None => None,
     };
     Ok(team.map_or_else(|| user.username.clone(), |t| t.name))
-}
-
-/// The person of the asker's organization whose username or address is exactly this, for those who may search people.
-pub fn exact_user<V: Read>(cx: &Cx<V>, typed: &str) -> Result<Option<User>> {
-    let org = cx.org()?;
-    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    Ok(users::by_name(cx.view(), typed)?.filter(|u| !u.is_service() && u.membership(org).is_some()))
-}
-
-/// People whose username, address or name contains `part`. One stretch of the walk over all people: go on by the cursor,
-/// also where a stretch found nobody.
-pub fn users_containing<V: Read>(cx: &Cx<V>, part: &str, after: Option<Cursor>) -> Result<Listed<User>> {
-    let org = cx.org()?;
-    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    let part = name::fold(part);
-    let mut page = cx.view().list_by(&schema::USERS_OF_ORG, Range::all().under(&(org,)).after(after))?;
-    let contains = |text: &str| name::fold(text).contains(&part);
-    page.items.retain(|u| contains(&u.username) || contains(&u.name) || u.email().is_some_and(contains));
-    Ok(page)
-}
-
-/// Where a listing of people goes on behind `user`.
-pub fn cursor_of_user<V: Read>(cx: &Cx<V>, user: &User) -> Result<Cursor> {
-    Ok(Cursor::at(&(cx.org()?, name::fold(&user.username), user.id)))
 }
 
 /// Where a listing of teams goes on behind `team`.

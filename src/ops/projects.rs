@@ -111,30 +111,9 @@ pub fn default_entity<V: Read>(cx: &Cx<V>) -> Result<(Entity, String)> {
     Ok((Entity::Person(user.id), user.username))
 }
 
-/// Every project of the organization in which the asker acts that the asker may read through a team, an own namespace or an open
-/// visibility, with its entity's name; cut at `at_most`, by entity and name.
+/// The first `at_most` projects that the asker may read, with the name of their team or person: see [`super::lists::projects`].
 pub fn reachable<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<(String, Project)>> {
-    let (me, org) = (super::users::me(cx)?, cx.org()?);
-    let mut entities = vec![(Entity::Person(me.id), me.username.clone())];
-    let teams = super::teams::mine(cx)?.into_iter().filter(|(t, _)| t.org == org);
-    entities.extend(teams.map(|(t, _)| (Entity::Team(t.id), t.name)));
-    let mut out: Vec<(String, Project)> = vec![];
-    for (entity, entity_name) in entities {
-        for project in rows(cx.view(), entity, Range::all().limit(at_most))?.items {
-            if project.org == org && cx.can(Action::ProjectRead, Resource::Project(project.id))? {
-                out.push((entity_name.clone(), project));
-            }
-        }
-    }
-    let open = cx.view().list_by(&schema::OPEN_PROJECTS, Range::all().under(&(org,)).limit(at_most))?;
-    for project in open.items {
-        if !out.iter().any(|(_, p)| p.id == project.id) && cx.can(Action::ProjectRead, Resource::Project(project.id))? {
-            out.push((entity_name(cx.view(), project.entity)?, project));
-        }
-    }
-    out.sort_by_cached_key(|(entity, p)| (name::fold(entity), name::fold(&p.name)));
-    out.truncate(at_most);
-    Ok(out)
+    Ok(super::lists::projects(cx, &super::lists::Reaching::default(), &super::paging::Turn::first(at_most))?.items)
 }
 
 /// Changes who can reach a project. A restricted one can only become a team project; whoever restricts it stays in it.

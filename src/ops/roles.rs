@@ -220,8 +220,8 @@ pub fn get<V: Read>(cx: &Cx<V>, id: RoleId) -> Result<CustomRole> {
 pub fn holders<V: Read>(cx: &Cx<V>, role: &CustomRole) -> Result<(usize, usize)> {
     let _grant = cx.allow(Action::RoleRead, Resource::Org(role.org))?;
     Ok((
-        cx.view().count(&schema::ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000)?,
-        cx.view().count(&schema::PROJECT_ROLE_HOLDERS, Range::all().under(&(role.id,)), 100_000)?,
+        cx.view().tally(&schema::TEAM_ROLE_SIZES, &(role.id,))?,
+        cx.view().tally(&schema::PROJECT_ROLE_SIZES, &(role.id,))?,
     ))
 }
 

@@ -6,6 +6,7 @@
 mod edits;
 mod giving;
 mod keys;
+mod lists;
 mod machines;
 mod organizations;
 mod people;

@@ -127,38 +127,6 @@ pub fn oneself<'c, V: Read>(cx: &'c Cx<V>) -> Result<&'c User> {
     cx.asker()?.ok_or_else(|| Error::new(Code::Unauthenticated, "The account is gone."))
 }
 
-/// People of the asker's organization, by username. `search` narrows to usernames that begin with it, or to the one whose
-/// address or username it is.
-pub fn list<V: Read>(cx: &Cx<V>, search: &str, range: Range) -> Result<Listed<User>> {
-    let org = cx.org()?;
-    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    let search = name::fold(search);
-    if search.is_empty() {
-        return cx.view().list_by(&schema::USERS_OF_ORG, range.under(&(org,)));
-    }
-    if search.contains('@') {
-        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?.filter(|u| u.membership(org).is_some());
-        return Ok(Listed { items: found.into_iter().collect(), next: None });
-    }
-    cx.view().list_by(&schema::USERS_OF_ORG, range.under_text(&(org,), &search))
-}
-
-/// How many people [`list`] would give in all, counted up to `at_most`.
-pub fn count<V: Read>(cx: &Cx<V>, search: &str, at_most: usize) -> Result<usize> {
-    let org = cx.org()?;
-    let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
-    let search = name::fold(search);
-    if search.contains('@') {
-        let found = cx.view().find(&schema::USER_BY_EMAIL, &search)?;
-        return Ok(usize::from(found.is_some_and(|u| u.membership(org).is_some())));
-    }
-    if search.is_empty() {
-        // This index keeps its count.
-        return cx.view().count(&schema::PEOPLE_OF_ORG, Range::all().under(&(org,)), at_most);
-    }
-    cx.view().count(&schema::USERS_OF_ORG, Range::all().under_text(&(org,), &search), at_most)
-}
-
 /// How many active administrators the asker's organization has, counted up to ten.
 pub fn admins<V: Read>(cx: &Cx<V>) -> Result<usize> {
     let org = cx.org()?;

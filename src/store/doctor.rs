@@ -6,7 +6,7 @@ use super::engine::Order;
 use super::key::decoded;
 use super::migrate::is_stamp;
 use super::read::{Rows, Snapshot, table_number};
-use super::table::{AnyTable, Schema, count_key, unpack};
+use super::table::{AnyTable, Schema, unpack};
 use crate::crypto::hex;
 use crate::error::Result;
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ impl Doctor<'_> {
         for (key, (kept, found)) in std::mem::take(&mut self.counts) {
             if kept != found {
                 let index = table_number(&key).and_then(|n| self.counted(n)).unwrap_or("?");
-                self.find(format!("Index `{index}` has {found} rows in a block for which it counts {kept}."));
+                self.find(format!("Index `{index}` has {found} rows where it counts {kept}."));
             }
         }
         for sequence in self.schema.sequences {
@@ -167,8 +167,11 @@ impl Doctor<'_> {
             self.find(format!("Record {label} of `{name}` lies under a key that is not its own."));
         }
         for row in &inspected.index_rows {
-            if let Some(counts) = row.counted {
-                self.counts.entry(count_key(counts, &row.key)).or_default().1 += 1;
+            if let Some(count) = &row.count {
+                self.counts.entry(count.clone()).or_default().1 += 1;
+            }
+            if !row.stands {
+                continue;
             }
             let mut leads_here = None;
             self.snapshot.row(&row.key, &mut |target| leads_here = Some(target == key))?;

@@ -30,7 +30,9 @@ mod tests;
 pub use doctor::examine;
 pub use range::{Cursor, Listed, MAX_KEY, MAX_PAGE, Range};
 pub use read::{Read, Rows, Snapshot};
-pub use table::{AnyTable, Index, IndexOf, Kind, Multi, Record, Reference, Schema, Sequence, Table, Unique, Walkable};
+pub use table::{
+    AnyTable, Index, IndexOf, Kind, Multi, Record, Reference, Schema, Sequence, Table, Tally, Unique, Walkable,
+};
 pub use tx::{MAX_TX, MAX_VALUE, Tx};
 
 use crate::error::{Code, Error, Result};

@@ -23,6 +23,17 @@ impl Cursor {
     pub fn at<K: KeyCode>(key: &K) -> Self {
         Cursor(encoded(key))
     }
+
+    /// The same place in a listing that is made of several parts, in the part of this number.
+    pub fn within(&self, part: u64) -> Self {
+        Cursor([&part.to_be_bytes()[..], &self.0].concat())
+    }
+
+    /// The part and the place in it of a cursor that [`Self::within`] gave.
+    pub fn part(&self) -> Option<(u64, Self)> {
+        let (part, place) = self.0.split_first_chunk()?;
+        Some((u64::from_be_bytes(*part), Cursor(place.to_vec())))
+    }
 }
 
 impl fmt::Display for Cursor {

@@ -5,7 +5,7 @@ use super::engine::{Order, View, Visit};
 use super::key::KeyCode;
 use super::memo;
 use super::range::{Cursor, Listed, Range};
-use super::table::{Directory, Index, Record, Table, Unique, Walkable, behind_block, row_key, unpack};
+use super::table::{Directory, Index, Record, Table, Tally, Unique, Walkable, behind_block, row_key, unpack};
 use crate::error::{Code, Error, Result};
 use std::any::TypeId;
 use std::sync::Arc;
@@ -125,9 +125,38 @@ pub trait Read: Rows {
 
     /// Records by an index.
     fn list_by<I: Index>(&self, index: &I, range: Range) -> Result<Listed<I::Value>> {
+        let (rows, more) = self.rows_by(index, range)?;
+        let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
+        let mut items = Vec::with_capacity(rows.len());
+        for (_, row) in rows {
+            items.push(self.load(&row)?.ok_or_else(dangling)?);
+        }
+        Ok(Listed { items, next })
+    }
+
+    /// [`Self::list_by`] with the place of each record, from which a listing goes on in either direction; and whether more follow.
+    fn placed_by<I: Index>(&self, index: &I, range: Range) -> Result<(Vec<(Cursor, I::Value)>, bool)> {
+        let (rows, more) = self.rows_by(index, range)?;
+        let mut items = Vec::with_capacity(rows.len());
+        for (place, row) in rows {
+            items.push((place, self.load(&row)?.ok_or_else(dangling)?));
+        }
+        Ok((items, more))
+    }
+
+    /// [`Self::list`] with the place of each record, and whether more follow.
+    fn placed<V: Record>(&self, table: &Table<V>, range: Range) -> Result<(Vec<(Cursor, V)>, bool)> {
+        let page = self.list(table, range)?;
+        let place = |value: V| (Cursor::at(&value.key()), value);
+        Ok((page.items.into_iter().map(place).collect(), page.next.is_some()))
+    }
+
+    /// Places and row keys of the records that an index leads to, and whether more follow.
+    #[doc(hidden)]
+    fn rows_by<I: Index>(&self, index: &I, range: Range) -> Result<(Vec<(Cursor, Vec<u8>)>, bool)> {
         let (mut from, to) = range.bounds(index.index_number());
         let table = self.table_of(TypeId::of::<I::Value>());
-        let (mut rows, mut last, mut more, mut skip) = (Vec::new(), Vec::new(), false, range.skip);
+        let (mut rows, mut more, mut skip) = (Vec::new(), false, range.skip);
         if let Some(counts) = index.counts_number().filter(|_| skip > 0 && range.is_a_whole_prefix()) {
             let (block, left) = self.pass_blocks(counts, &range)?;
             (from, skip) = ([&from[..2], &block].concat(), left);
@@ -140,33 +169,35 @@ pub trait Read: Rows {
                 skip -= 1;
                 return true;
             }
-            if rows.len() == range.limit {
-                more = true;
-                return false;
+            more = rows.len() == range.limit;
+            if !more {
+                rows.push((Cursor(key[2..].to_vec()), value.to_vec()));
             }
-            rows.push(value.to_vec());
-            last.clear();
-            last.extend_from_slice(&key[2..]);
-            true
+            !more
         })?;
-        let mut items = Vec::with_capacity(rows.len());
-        for row in rows {
-            items.push(self.load(&row)?.ok_or_else(dangling)?);
-        }
-        Ok(Listed { items, next: (more && !last.is_empty()).then_some(Cursor(last)) })
+        // Nothing can be gone on behind where nothing was given.
+        let more = more && !rows.is_empty();
+        Ok((rows, more))
+    }
+
+    /// How many records have `key` in a tally: reads one row.
+    fn tally<V: Record, K: KeyCode>(&self, tally: &Tally<V, K>, key: &K) -> Result<usize> {
+        let mut count = Ok(0);
+        self.row(&row_key(tally.number, key), &mut |value| count = unpack(value))?;
+        count.map_err(|why| undecodable(&why))
     }
 
     /// How many rows of a table or index are in `range`, counting no further than `at_most`. Decodes nothing.
     fn count<W: Walkable>(&self, target: &W, range: Range, at_most: usize) -> Result<usize> {
         let (from, to) = range.bounds(target.walk_number());
         let table = target.shared_by().and_then(|record| self.table_of(record));
-        if let Some(counts) = target.counts_number().filter(|_| at_most == usize::MAX && range.is_a_whole_prefix()) {
+        if let Some(counts) = target.counts_number().filter(|_| range.is_a_whole_prefix()) {
             let mut total = 0;
             self.each_count(counts, &range, |_, count| {
                 total += count;
-                true
+                total < at_most
             })?;
-            return Ok(total);
+            return Ok(total.min(at_most));
         }
         let mut count = 0;
         if at_most > 0 {

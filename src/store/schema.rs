@@ -3,10 +3,10 @@
 //! lives here, so that no caller ever writes an index row or compares names by hand.
 
 use super::key::KeyCode;
-use super::{Multi, Record, Reference, Schema, Sequence, Table, Unique};
+use super::{Multi, Record, Reference, Schema, Sequence, Table, Tally, Unique};
 use crate::clock::Millis;
 use crate::error::Code;
-use crate::model::audit::{DayCounts, Event, EventId};
+use crate::model::audit::{DayCounts, Event, EventId, Outcome};
 use crate::model::credential::{ApiKey, KeyUse};
 use crate::model::domain::Domain;
 use crate::model::factor::{CodeApp, Passkey, RecoveryCodes};
@@ -14,13 +14,13 @@ use crate::model::federation::{AccessToken, Issuer, IssuerPapers};
 use crate::model::identity::{BreakGlass, Identity};
 use crate::model::invitation::{Invite, SignUp};
 use crate::model::mail::{Letter, Mail, MailState};
-use crate::model::name::fold;
+use crate::model::name::{self, fold};
 use crate::model::profile::{Profile, TeamProfile};
 use crate::model::project::{Project, ProjectMember, Visibility};
 use crate::model::provisioning::{
     Adoption, Connection, FuseCount, HeldLoss, Hold, HoldState, LastLoss, Managed, Request,
 };
-use crate::model::role::{CustomRole, Seat, TeamRole};
+use crate::model::role::{CustomRole, OrgRole, Seat, TeamRole};
 use crate::model::run::{BlobRemains, Chunk, Progress, Remains, Run, RunFile, TextPart, Usage};
 use crate::model::session::{Activity, Restore, Session, SessionUse, SetupCode, SignIn, SignOutHint, UsedToken};
 use crate::model::team::{Membership, Org, Team};
@@ -165,6 +165,8 @@ pub static USERS: Table<User> = Table::new(
         &SERVICE_BY_SUBJECT,
         &PEOPLE_OF_ORG,
         &USERS_BY_FULL_NAME,
+        &PEOPLE_BY_WORD,
+        &PEOPLE_APART,
     ],
 )
 .referring(user_references)
@@ -230,6 +232,58 @@ pub fn full_name_key(name: &str) -> String {
     let folded = fold(name);
     folded[..folded.floor_char_boundary(512)].to_owned()
 }
+/// People of an organization by their [`search_words`]; by their usernames [`USERS_OF_ORG`] finds them.
+pub static PEOPLE_BY_WORD: Multi<User, (OrgId, String)> = Multi::new(0x9301, "people_by_word", |u, out| {
+    if lives(u) && !u.is_service() {
+        let words = search_words(u);
+        out.extend(u.orgs.iter().flat_map(|m| words.iter().map(|word| (m.org, word.clone()))));
+    }
+});
+/// The longest word of [`search_words`], in bytes.
+const WORD_MAX: usize = 200;
+/// What somebody is found by beside the username, in order: the part of addresses before the `@` and the words of the full name.
+/// A word with which another one or the username begins is left out: whatever finds it finds that too. So an account whose
+/// username was made from its address costs no row for that.
+pub fn search_words(user: &User) -> Vec<String> {
+    let addresses = user.emails.iter().map(|e| fold(&e.address));
+    let local = addresses.filter_map(|a| a.rsplit_once('@').map(|(local, _)| local.to_owned()));
+    let mut words: Vec<String> = local.chain(name::words(&user.name)).collect();
+    words.iter_mut().for_each(|word| word.truncate(word.floor_char_boundary(WORD_MAX)));
+    words.sort_unstable();
+    words.dedup();
+    let username = fold(&user.username);
+    // In order, the words that begin with another one follow it.
+    let begins_next = |at: usize| words.get(at + 1).is_some_and(|next| next.starts_with(&words[at]));
+    let kept: Vec<bool> = (0..words.len()).map(|at| !begins_next(at) && !username.starts_with(&words[at])).collect();
+    words.into_iter().zip(kept).filter_map(|(word, kept)| kept.then_some(word)).collect()
+}
+/// What sets people apart from the active members, who are most of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// The organization role admin.
+    Admin,
+    /// The organization role viewer.
+    Viewer,
+    /// A deactivated account.
+    Deactivated,
+}
+impl Apart {
+    /// The number in the index.
+    pub fn number(self) -> u64 {
+        self as u64
+    }
+}
+/// People of an organization by what sets them apart, from the oldest to the newest.
+pub static PEOPLE_APART: Multi<User, (OrgId, u64)> = Multi::new(0x9302, "people_apart", |u, out| {
+    if lives(u) && !u.is_service() {
+        for m in &u.orgs {
+            out.extend((m.role == OrgRole::Admin).then(|| (m.org, Apart::Admin.number())));
+            out.extend((m.role == OrgRole::Viewer).then(|| (m.org, Apart::Viewer.number())));
+            out.extend((u.status_in(m.org) == Status::Deactivated).then(|| (m.org, Apart::Deactivated.number())));
+        }
+    }
+})
+.counted(0xC302);
 /// Service accounts of a team.
 pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "services_of_team", |u, out| {
     if lives(u) {
@@ -237,11 +291,12 @@ pub static SERVICES_OF_TEAM: Multi<User, (TeamId,)> = Multi::new(0x8105, "servic
     }
 });
 /// Service accounts of an organization itself, from the oldest to the newest; not those of its teams.
-pub static SERVICES_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8F01, "services_of_organization", |u, out| {
+pub static SERVICES_OF_ORG: Multi<User, (OrgId,)> = Multi::new(0x8F01, "services_of_organization", |u: &User, out| {
     if lives(u) && u.is_org_service() {
         out.extend(u.orgs.iter().map(|m| (m.org,)));
     }
-});
+})
+.counted(0xC301);
 /// Service accounts by what the tokens of the organization's issuers call them, exactly.
 pub static SERVICE_BY_SUBJECT: Unique<User, (OrgId, String)> = Unique::new(
     0x8F02,
@@ -285,10 +340,11 @@ pub static TEAMS_GIVING_ROLE: Multi<Team, (RoleId,)> =
     Multi::new(0x9201, "teams_giving_role", |t, out| out.extend(custom(t.default_role).map(|id| (id,))));
 /// Who is in which team, with the role.
 pub static MEMBERSHIPS: Table<Membership> =
-    Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS]).referring(|m, out| {
-        out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]);
-        out.extend(custom(m.role).map(|id| Reference::to(&ROLES, &id)));
-    });
+    Table::new(0x0202, "memberships", &[&TEAMS_OF_USER, &ADMINS_OF_TEAM, &ROLE_HOLDERS, &TEAM_SIZES, &TEAM_ROLE_SIZES])
+        .referring(|m, out| {
+            out.extend([Reference::to(&TEAMS, &m.team), Reference::to(&USERS, &m.user)]);
+            out.extend(custom(m.role).map(|id| Reference::to(&ROLES, &id)));
+        });
 /// The teams of a user.
 pub static TEAMS_OF_USER: Multi<Membership, (UserId,)> =
     Multi::new(0x8202, "teams_of_user", |m, out| out.push((m.user,)));
@@ -298,6 +354,9 @@ pub static ADMINS_OF_TEAM: Multi<Membership, (TeamId,)> = Multi::new(0x8203, "ad
         out.push((m.team,));
     }
 });
+/// How many people (0) and service accounts (1) are in a team.
+pub static TEAM_SIZES: Tally<Membership, (TeamId, u64)> =
+    Tally::new(0xC303, "team_sizes", |m, out| out.push((m.team, u64::from(m.role == TeamRole::Service))));
 /// Pending invitations, of teams and of the organization.
 pub static INVITES: Table<Invite> = Table::new(
     0x0203,
@@ -310,6 +369,7 @@ pub static INVITES: Table<Invite> = Table::new(
         &INVITE_BY_TOKEN,
         &INVITES_OF_ORG,
         &INVITES_TO_TEAM,
+        &INVITE_COUNTS,
     ],
 )
 .referring(|i, out| {
@@ -356,6 +416,8 @@ pub static INVITES_OF_ORG: Multi<Invite, (OrgId, String)> =
 /// Those that lead to a team, whoever invites.
 pub static INVITES_TO_TEAM: Multi<Invite, (TeamId,)> =
     Multi::new(0x9003, "invites_to_team", |i, out| out.extend(i.places().map(|team| (team,))));
+/// How many wait in an organization.
+pub static INVITE_COUNTS: Tally<Invite, (OrgId,)> = Tally::new(0xC304, "invite_counts", |i, out| out.push((i.org,)));
 /// People who have to prove an address before they get an account.
 pub static SIGN_UPS: Table<SignUp> = Table::scratch(0x1000, "sign_ups", &[&SIGN_UP_BY_TOKEN, &SIGN_UPS_BY_END]);
 /// By the hash of the link's secret.
@@ -413,6 +475,12 @@ pub static ROLE_BY_NAME: Unique<CustomRole, (OrgId, String)> =
 /// Who holds a custom role as team role.
 pub static ROLE_HOLDERS: Multi<Membership, (RoleId,)> =
     Multi::new(0x8902, "role_holders", |m, out| out.extend(custom(m.role).map(|id| (id,))));
+/// How many hold a custom role as team role.
+pub static TEAM_ROLE_SIZES: Tally<Membership, (RoleId,)> =
+    Tally::new(0xC305, "team_role_sizes", |m, out| out.extend(custom(m.role).map(|id| (id,))));
+/// How many hold a custom role as project role.
+pub static PROJECT_ROLE_SIZES: Tally<ProjectMember, (RoleId,)> =
+    Tally::new(0xC306, "project_role_sizes", |m, out| out.extend(m.role.and_then(custom).map(|id| (id,))));
 /// Who holds a custom role as project role.
 pub static PROJECT_ROLE_HOLDERS: Multi<ProjectMember, (RoleId,)> =
     Multi::new(0x8903, "project_role_holders", |m, out| out.extend(m.role.and_then(custom).map(|id| (id,))));
@@ -441,10 +509,12 @@ pub static OPEN_PROJECTS: Multi<Project, (OrgId, String)> = Multi::new(0x8302, "
 });
 /// Invitations to restricted projects, and project roles.
 pub static PROJECT_MEMBERS: Table<ProjectMember> =
-    Table::new(0x0302, "project_members", &[&PROJECTS_OF_USER, &PROJECT_ROLE_HOLDERS]).referring(|m, out| {
-        out.extend([Reference::to(&PROJECTS, &m.project), Reference::to(&USERS, &m.user)]);
-        out.extend(m.role.and_then(custom).map(|id| Reference::to(&ROLES, &id)));
-    });
+    Table::new(0x0302, "project_members", &[&PROJECTS_OF_USER, &PROJECT_ROLE_HOLDERS, &PROJECT_ROLE_SIZES]).referring(
+        |m, out| {
+            out.extend([Reference::to(&PROJECTS, &m.project), Reference::to(&USERS, &m.user)]);
+            out.extend(m.role.and_then(custom).map(|id| Reference::to(&ROLES, &id)));
+        },
+    );
 /// The projects that know a user beyond the team role.
 pub static PROJECTS_OF_USER: Multi<ProjectMember, (UserId,)> =
     Multi::new(0x8303, "projects_of_user", |m, out| out.push((m.user,)));
@@ -531,8 +601,9 @@ pub static SIGN_OUT_HINTS: Table<SignOutHint> = Table::scratch(0x0508, "sign_out
 pub static SETUP_CODES: Table<SetupCode> = Table::scratch(0x0503, "setup_codes", &[]);
 
 /// The audit log.
-pub static EVENTS: Table<Event> = Table::quiet(0x0601, "events", &[&EVENTS_BY_ACTOR, &EVENTS_BY_TARGET])
-    .referring(|e, out| out.push(Reference::to(&ORGS, &e.org)));
+pub static EVENTS: Table<Event> =
+    Table::quiet(0x0601, "events", &[&EVENTS_BY_ACTOR, &EVENTS_BY_TARGET, &EVENTS_BY_KIND, &EVENT_COUNTS])
+        .referring(|e, out| out.push(Reference::to(&ORGS, &e.org)));
 /// By who acted.
 pub static EVENTS_BY_ACTOR: Multi<Event, (String,)> =
     Multi::new(0x8601, "events_by_actor", |e, out| out.push((e.actor.handle(),)));
@@ -543,6 +614,13 @@ pub static EVENTS_BY_TARGET: Multi<Event, (String,)> =
 /// How much happened day by day.
 pub static DAY_COUNTS: Table<DayCounts> =
     Table::scratch(0x1201, "day_counts", &[]).referring(|d, out| out.push(Reference::to(&ORGS, &d.org)));
+/// By organization and what kind they are of: the object of the action, and how it ended where that is another end than done.
+pub static EVENTS_BY_KIND: Multi<Event, (OrgId, String)> = Multi::new(0x9303, "events_by_kind", |e, out| {
+    out.push((e.org, e.object().to_owned()));
+    out.extend((e.outcome != Outcome::Done).then(|| (e.org, e.outcome.as_str().to_owned())));
+});
+/// How many an organization has.
+pub static EVENT_COUNTS: Tally<Event, (OrgId,)> = Tally::new(0xC309, "event_counts", |e, out| out.push((e.org,)));
 
 /// Saved settings.
 pub static SETTINGS: Table<SavedSetting> = Table::new(0x0701, "settings", &[]);
@@ -614,10 +692,13 @@ pub static CONNECTIONS: Table<Connection> =
 pub static CONNECTIONS_OF_ORG: Unique<Connection, (OrgId, String)> =
     Unique::new(0x8D01, "connections_of_organization", |c, out| out.push((c.org, fold(&c.name))), Code::NameTaken);
 /// What a connection manages. A mark outlives what it is on and the connection, and says nothing then.
-pub static MANAGED: Table<Managed> = Table::quiet(0x1102, "managed", &[&MANAGED_BY]);
+pub static MANAGED: Table<Managed> = Table::quiet(0x1102, "managed", &[&MANAGED_BY, &MANAGED_COUNTS]);
 /// By connection, people (0) before teams (1).
 pub static MANAGED_BY: Multi<Managed, (UserId, u64)> =
     Multi::new(0x8D02, "managed_by", |m, out| out.push((m.by, u64::from(matches!(m.entity, Entity::Team(_))))));
+/// How many people (0) and teams (1) a connection manages.
+pub static MANAGED_COUNTS: Tally<Managed, (UserId, u64)> =
+    Tally::new(0xC307, "managed_counts", |m, out| out.push((m.by, u64::from(matches!(m.entity, Entity::Team(_))))));
 /// Local accounts that connections want.
 pub static ADOPTIONS: Table<Adoption> = Table::quiet(0x0D03, "adoptions", &[&ADOPTIONS_WAITING]);
 /// Those that nobody decided on, by the time of the first wish.
@@ -649,7 +730,7 @@ pub static HELD_LOSSES: Table<HeldLoss> = Table::quiet(0x0D05, "held_losses", &[
     .referring(|l, out| out.push(Reference::to(&HOLDS, &l.hold)));
 /// By what they are decided with.
 pub static HELD_LOSSES_OF_HOLD: Multi<HeldLoss, (HoldId,)> =
-    Multi::new(0x8D06, "held_losses_of_hold", |l, out| out.push((l.hold,)));
+    Multi::new(0x8D06, "held_losses_of_hold", |l: &HeldLoss, out| out.push((l.hold,))).counted(0xC308);
 /// When provisioning last took something from whom.
 pub static LAST_LOSSES: Table<LastLoss> = Table::scratch(0x0D06, "last_losses", &[&LAST_LOSSES_BY_TIME]);
 /// The oldest first, for sweeping.

@@ -108,11 +108,13 @@ impl<V: Record> Table<V> {
     }
 }
 
-/// One row of an index: its key, for a unique index the code of a clash, for a counted one the number of its counts.
+/// One row of an index: its key, for a unique index the code of a clash, and the key of the count it is part of, if any. That of
+/// a [`Tally`] is the count alone: nothing is kept under its own key.
 pub struct IndexRow {
     pub(super) key: Vec<u8>,
     pub(super) clash: Option<Code>,
-    pub(super) counted: Option<u16>,
+    pub(super) count: Option<Vec<u8>>,
+    pub(super) stands: bool,
 }
 
 /// Rows of a counted index that share a count: those whose last eight bytes of the key (the id) differ in these bits only.
@@ -130,7 +132,7 @@ pub(super) fn behind_block(key: &[u8]) -> Vec<u8> {
 
 /// The key of the count that the row with this `key` in a counted index belongs to: number of the counts ++ the key without
 /// its number, its last eight bytes being those of the block.
-pub(super) fn count_key(counts: u16, key: &[u8]) -> Vec<u8> {
+fn count_key(counts: u16, key: &[u8]) -> Vec<u8> {
     let mut out = counts.to_be_bytes().to_vec();
     match key[2..].split_last_chunk::<8>() {
         Some((part, id)) => {
@@ -153,6 +155,10 @@ pub trait IndexOf<V>: Send + Sync {
     /// The number of its counts, where its rows are counted.
     fn counts(&self) -> Option<u16> {
         None
+    }
+    /// Whether it has rows, and not counts alone.
+    fn has_rows(&self) -> bool {
+        true
     }
     /// Appends the rows for `value`, stored under `row` (table number ++ primary key).
     fn rows(&self, value: &V, row: &[u8], out: &mut Vec<IndexRow>);
@@ -184,6 +190,20 @@ pub struct Multi<V, K> {
     name: &'static str,
     keys: fn(&V, &mut Vec<K>),
     counts: Option<u16>,
+}
+
+/// How many records have a key: one count for each key, and no rows that lead to the records.
+pub struct Tally<V, K> {
+    pub(super) number: u16,
+    name: &'static str,
+    keys: fn(&V, &mut Vec<K>),
+}
+
+impl<V: Record, K: KeyCode> Tally<V, K> {
+    /// `keys` gives the keys under which a record is counted.
+    pub const fn new(number: u16, name: &'static str, keys: fn(&V, &mut Vec<K>)) -> Self {
+        Tally { number, name, keys }
+    }
 }
 
 impl<V: Record, K: KeyCode> Unique<V, K> {
@@ -227,7 +247,7 @@ impl<V: Record, K: KeyCode> IndexOf<V> for Unique<V, K> {
     }
     fn rows(&self, value: &V, _: &[u8], out: &mut Vec<IndexRow>) {
         each_key(self.number, self.keys, value, |key| {
-            out.push(IndexRow { key, clash: Some(self.clash), counted: None })
+            out.push(IndexRow { key, clash: Some(self.clash), count: None, stands: true })
         });
     }
 }
@@ -248,7 +268,31 @@ impl<V: Record, K: KeyCode> IndexOf<V> for Multi<V, K> {
     fn rows(&self, value: &V, row: &[u8], out: &mut Vec<IndexRow>) {
         each_key(self.number, self.keys, value, |mut key| {
             key.extend_from_slice(&row[2..]);
-            out.push(IndexRow { key, clash: None, counted: self.counts });
+            let count = self.counts.map(|counts| count_key(counts, &key));
+            out.push(IndexRow { key, clash: None, count, stands: true });
+        });
+    }
+}
+
+impl<V: Record, K: KeyCode> IndexOf<V> for Tally<V, K> {
+    fn number(&self) -> u16 {
+        self.number
+    }
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn is_unique(&self) -> bool {
+        false
+    }
+    fn counts(&self) -> Option<u16> {
+        Some(self.number)
+    }
+    fn has_rows(&self) -> bool {
+        false
+    }
+    fn rows(&self, value: &V, _: &[u8], out: &mut Vec<IndexRow>) {
+        each_key(self.number, self.keys, value, |key| {
+            out.push(IndexRow { count: Some(key.clone()), key, clash: None, stands: false })
         });
     }
 }
@@ -382,7 +426,7 @@ impl<V: Record> AnyTable for Table<V> {
         TypeId::of::<V>()
     }
     fn indexes(&self) -> Vec<(u16, &'static str, bool)> {
-        self.indexes.iter().map(|i| (i.number(), i.name(), i.is_unique())).collect()
+        self.indexes.iter().filter(|i| i.has_rows()).map(|i| (i.number(), i.name(), i.is_unique())).collect()
     }
     fn counts(&self) -> Vec<(u16, &'static str)> {
         self.indexes.iter().filter_map(|i| Some((i.counts()?, i.name()))).collect()

@@ -5,7 +5,7 @@
 use super::engine::{Batch, Order, View, Visit};
 use super::range::MAX_KEY;
 use super::read::{Rows, undecodable};
-use super::table::{Directory, IndexRow, Kind, Record, Sequence, Table, count_key, pack, row_key, unpack};
+use super::table::{Directory, IndexRow, Kind, Record, Sequence, Table, pack, row_key, unpack};
 use crate::error::{Code, Error, Result};
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -90,8 +90,7 @@ impl Tx {
             Err(_) => true,
         });
         for old in stale {
-            self.tally(&old, -1)?;
-            self.write(old.key, None)?;
+            self.drop_row(old)?;
         }
         for new in fresh {
             if let Some(code) = new.clash {
@@ -102,7 +101,9 @@ impl Tx {
                 }
             }
             self.tally(&new, 1)?;
-            self.write(new.key, Some(row.clone()))?;
+            if new.stands {
+                self.write(new.key, Some(row.clone()))?;
+            }
         }
         self.write(row, Some(packed))
     }
@@ -113,8 +114,7 @@ impl Tx {
         let Some(old) = self.load_old(table, &row)? else { return Ok(None) };
         self.mark(table);
         for index in table.index_rows(&old, &row) {
-            self.tally(&index, -1)?;
-            self.write(index.key, None)?;
+            self.drop_row(index)?;
         }
         self.write(row, None)?;
         Ok(Some(old))
@@ -130,10 +130,14 @@ impl Tx {
         Ok(next)
     }
 
+    fn drop_row(&mut self, row: IndexRow) -> Result<()> {
+        self.tally(&row, -1)?;
+        if row.stands { self.write(row.key, None) } else { Ok(()) }
+    }
+
     /// Counts that a row of a counted index comes or goes.
     fn tally(&mut self, row: &IndexRow, change: i64) -> Result<()> {
-        let Some(counts) = row.counted else { return Ok(()) };
-        let key = count_key(counts, &row.key);
+        let Some(key) = row.count.clone() else { return Ok(()) };
         let mut count = Ok(0u64);
         self.row(&key, &mut |value| count = unpack(value))?;
         let count = count.map_err(|why| undecodable(&why))?.saturating_add_signed(change);

@@ -33,6 +33,7 @@ mod forward_auth;
 mod invitations;
 mod ldap;
 mod ldap_attacks;
+mod lists;
 mod machines;
 mod metrics;
 mod oidc;

@@ -1,6 +1,9 @@
 //! The one list pattern: a filter, chips, sortable columns, pages of 50 and the total, all of it in the address.
 //! It shapes what the handler already holds; it never decides what may be listed. Rendered by the `list_tools`,
 //! `heads` and `pager` macros.
+//!
+//! A list that is bounded by its nature is cut from all its rows, page by number. One that grows with the organization comes a
+//! page at a time, behind or before a place; only columns in whose order an index stands can be sorted by there.
 
 /// Rows on one page.
 pub const PAGE: usize = 50;
@@ -79,11 +82,35 @@ pub struct List {
     pub chips: Vec<Chip>,
     /// The columns.
     pub columns: Vec<Column>,
+    /// Where a page that is asked for by its place begins or ends.
+    pub at: Option<Place>,
+    /// What is beside a page that came by its place.
+    pub beside: Option<Beside>,
+}
+
+/// A place in a list, as the address has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The page begins behind it.
+    After(String),
+    /// The page ends before it.
+    Before(String),
+}
+
+/// What is beside a page that came by its place.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    previous: Option<Place>,
+    next: Option<Place>,
+    /// Rows on the page.
+    shown: usize,
+    /// Whether the total is known.
+    counted: bool,
 }
 
 impl List {
     /// Address of this list with one thing changed; the page starts over unless it is the change.
-    fn href(&self, sort: &str, page: usize, filter: &[(&'static str, String)]) -> String {
+    fn href(&self, sort: &str, page: usize, filter: &[(&'static str, String)], at: Option<&Place>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         if !self.q.is_empty() {
             query.append_pair("q", &self.q);
@@ -94,6 +121,11 @@ impl List {
         if !sort.is_empty() {
             query.append_pair("sort", sort);
         }
+        match at {
+            Some(Place::After(place)) => query.append_pair("after", place),
+            Some(Place::Before(place)) => query.append_pair("before", place),
+            None => &mut query,
+        };
         if page > 1 {
             query.append_pair("page", &page.to_string());
         }
@@ -109,7 +141,7 @@ impl List {
             if !value.is_empty() {
                 filter.push((name, (*value).to_owned()));
             }
-            let href = self.href(&self.sort, 1, &filter);
+            let href = self.href(&self.sort, 1, &filter, None);
             self.chips.push(Chip { label: (*label).to_owned(), href, on: *value == chosen });
         }
     }
@@ -144,7 +176,7 @@ impl List {
                     (true, false) => "ascending",
                     (true, true) => "descending",
                 };
-                Head { label: column.label, href: self.href(&next, 1, &self.filter), sort, hidden: false }
+                Head { label: column.label, href: self.href(&next, 1, &self.filter, None), sort, hidden: false }
             })
             .collect()
     }
@@ -162,18 +194,44 @@ impl List {
         rows.into_iter().skip((self.page - 1) * PAGE).take(PAGE).collect()
     }
 
+    /// Takes a page that came by its place: how many rows it has, the places where the pages beside it end and begin, and how
+    /// many rows there are in all, where that is known.
+    pub fn set_page(&mut self, shown: usize, previous: Option<String>, next: Option<String>, total: Option<usize>) {
+        // What the address says of the number is only said back; the first page is known.
+        self.page = if previous.is_some() { self.page.max(2) } else { 1 };
+        let alone = previous.is_none() && next.is_none();
+        self.total = total.unwrap_or(shown);
+        let counted = total.is_some() || alone;
+        self.beside =
+            Some(Beside { previous: previous.map(Place::Before), next: next.map(Place::After), shown, counted });
+    }
+
+    /// Takes the order from the columns: rows come as they are found.
+    pub fn unsorted(&mut self) {
+        self.sort.clear();
+        self.columns.iter_mut().for_each(|column| column.key = "");
+    }
+
     /// "51 to 100 of 1,204 people".
     #[must_use]
     pub fn summary(&self) -> String {
         let noun = self.noun;
+        let (shown, counted) = match &self.beside {
+            Some(beside) => (beside.shown, beside.counted),
+            None => (PAGE.min(self.total.saturating_sub((self.page - 1) * PAGE)), true),
+        };
+        if !counted {
+            let noun = if shown == 1 { one_of(noun) } else { noun };
+            return format!("{} {noun} on this page", thousands(shown));
+        }
         if self.total == 1 {
             return format!("1 {}", one_of(noun));
         }
-        if self.pages() == 1 {
+        if shown == self.total || shown == 0 {
             return format!("{} {noun}", thousands(self.total));
         }
-        let from = (self.page - 1) * PAGE + 1;
-        let to = (self.page * PAGE).min(self.total);
+        let from = (self.page - 1).saturating_mul(PAGE) + 1;
+        let to = from.saturating_add(shown - 1);
         format!("{} to {} of {} {noun}", thousands(from), thousands(to), thousands(self.total))
     }
 
@@ -186,13 +244,23 @@ impl List {
     /// Address of the page before, if there is one.
     #[must_use]
     pub fn previous(&self) -> Option<String> {
-        (self.page > 1).then(|| self.href(&self.sort, self.page - 1, &self.filter))
+        match &self.beside {
+            Some(beside) => beside.previous.as_ref().map(|at| self.turned(self.page - 1, at)),
+            None => (self.page > 1).then(|| self.href(&self.sort, self.page - 1, &self.filter, None)),
+        }
     }
 
     /// Address of the page after, if there is one.
     #[must_use]
     pub fn next(&self) -> Option<String> {
-        (self.page < self.pages()).then(|| self.href(&self.sort, self.page + 1, &self.filter))
+        match &self.beside {
+            Some(beside) => beside.next.as_ref().map(|at| self.turned(self.page.saturating_add(1), at)),
+            None => (self.page < self.pages()).then(|| self.href(&self.sort, self.page + 1, &self.filter, None)),
+        }
+    }
+
+    fn turned(&self, page: usize, at: &Place) -> String {
+        self.href(&self.sort, page, &self.filter, Some(at))
     }
 }
 
@@ -208,6 +276,7 @@ fn one_of(noun: &'static str) -> &'static str {
         "permissions" => "permission",
         "runs" => "run",
         "service accounts" => "service account",
+        "events" => "event",
         "events on this page" => "event on this page",
         other => other,
     }
@@ -259,6 +328,21 @@ mod tests {
         let heads = list.heads();
         assert_eq!((heads[0].sort, heads[0].href.as_str()), ("ascending", "/console/users?q=a+b&sort=-name"));
         assert!(heads[1].href.is_empty());
+    }
+
+    #[test]
+    fn a_page_by_its_place_carries_it_in_the_address() {
+        let mut list = List { q: String::new(), sort: String::new(), page: 3, ..list() };
+        list.set_page(50, Some("B".into()), Some("A".into()), Some(1_000));
+        assert_eq!(list.previous().as_deref(), Some("/console/users?before=B&page=2"));
+        assert_eq!(list.next().as_deref(), Some("/console/users?after=A&page=4"));
+        assert_eq!(list.summary(), "101 to 150 of 1,000 people");
+        list.set_page(1, Some("B".into()), None, None);
+        assert_eq!((list.summary().as_str(), list.next()), ("1 person on this page", None));
+        list.set_page(50, None, Some("A".into()), Some(1_000));
+        assert_eq!((list.summary().as_str(), list.previous()), ("1 to 50 of 1,000 people", None));
+        list.set_page(3, None, None, None);
+        assert_eq!(list.summary(), "3 people");
     }
 
     #[test]

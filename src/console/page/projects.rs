@@ -19,8 +19,6 @@ pub struct ProjectRow {
     pub visibility: Mark,
     /// Created.
     pub created: Stamp,
-    /// Created, to sort by.
-    pub created_at: i64,
 }
 
 /// The list of projects.

@@ -2,6 +2,7 @@
 //! about one.
 
 use super::frame::Frame;
+use super::list::List;
 use super::parts::{Area, Choice, Field, Link, Mark, Stamp};
 use askama::Template;
 
@@ -68,6 +69,8 @@ pub struct Services {
     pub frame: Frame,
     /// The pages beside it.
     pub area: Area,
+    /// State of the list.
+    pub list: List,
     /// The accounts.
     pub services: Vec<ServiceRow>,
     /// What creates one, for those who may.

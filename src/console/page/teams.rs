@@ -16,8 +16,8 @@ pub struct TeamRow {
     pub about: String,
     /// People and service accounts.
     pub members: usize,
-    /// Projects the asker can see.
-    pub projects: usize,
+    /// How many projects the asker can see, in words.
+    pub projects: String,
     /// The asker's own role there, if any.
     pub mine: Option<Mark>,
     /// Created.
@@ -81,8 +81,6 @@ pub struct MemberRow {
     pub can_remove: bool,
     /// Whether the asker may open the account's page.
     pub linked: bool,
-    /// Since when, to sort by.
-    pub since_at: i64,
 }
 
 /// One pending invitation.

@@ -14,7 +14,7 @@ use crate::ops::connections::{self, NewConnection};
 use crate::ops::credentials::FreshKey;
 use crate::ops::provision;
 use crate::ops::users::{self, NewUser};
-use crate::ops::{Caller, teams};
+use crate::ops::{Caller, paging, people, teams};
 use crate::policy::{Actor, Credential, Process, Subject};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -321,7 +321,11 @@ async fn a_connections_key_provisions_and_does_nothing_else() {
         w.app.act(&by, move |cx| crate::ops::credentials::issue(cx, "p0", &Default::default(), &key).map(drop)).await;
     assert!(mint.is_err(), "no way in for anybody");
     // It is nobody in the lists, and its name is taken once.
-    let people: Vec<User> = w.app.ask(&w.admin, |cx| users::list(cx, "", Range::all())).unwrap().items;
+    let people: Vec<User> = w
+        .app
+        .ask(&w.admin, |cx| people::list(cx, &people::Asked::default(), &paging::Turn::first(1_000)))
+        .unwrap()
+        .items;
     assert!(people.iter().all(|u| u.id != okta.id));
     let key = FreshKey::draw(&w.app.random).unwrap();
     let new = NewConnection { name: "OKTA".into(), speech: Speech::AsAsked, adopts: true };

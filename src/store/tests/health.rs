@@ -45,7 +45,15 @@ fn the_doctor_finds_a_missing_index_row() {
 #[test]
 fn the_doctor_finds_a_wrong_count() {
     let found = findings_after(row(0xC103, &(0i64, 0u64)), Some(b"\x011"));
-    assert_eq!(found, ["Index `person_by_age` has 2 rows in a block for which it counts 1."]);
+    assert_eq!(found, ["Index `person_by_age` has 2 rows where it counts 1."]);
+}
+
+#[test]
+fn the_doctor_finds_a_wrong_tally() {
+    let found = findings_after(row(0xC104, &(0i64,)), Some(b"\x017"));
+    assert_eq!(found, ["Index `ages` has 2 rows where it counts 7."]);
+    let found = findings_after(row(0xC104, &(9i64,)), Some(b"\x011"));
+    assert_eq!(found, ["Index `ages` has 0 rows where it counts 1."]);
 }
 
 #[test]

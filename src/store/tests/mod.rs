@@ -95,11 +95,15 @@ pub(super) const PERSON_BY_EMAIL: Unique<Person, String> = Unique::new(
 );
 pub(super) const PERSON_BY_AGE: Multi<Person, (i64,)> =
     Multi::new(0x8103, "person_by_age", |p: &Person, out: &mut Vec<(i64,)>| out.push((p.age,))).counted(0xC103);
+/// How many people are of an age.
+pub(super) const AGES: Tally<Person, (i64,)> =
+    Tally::new(0xC104, "ages", |p: &Person, out: &mut Vec<(i64,)>| out.push((p.age,)));
 pub(super) const MEMBER_BY_PERSON: Multi<Member, PersonId> =
     Multi::new(0x8201, "member_by_person", |m: &Member, out: &mut Vec<PersonId>| out.push(m.person));
 
 pub(super) static PEOPLE: Table<Person> =
-    Table::new(0x0101, "people", &[&PERSON_BY_NAME, &PERSON_BY_EMAIL, &PERSON_BY_AGE]).counted_by(IDS, |p| p.id.0);
+    Table::new(0x0101, "people", &[&PERSON_BY_NAME, &PERSON_BY_EMAIL, &PERSON_BY_AGE, &AGES])
+        .counted_by(IDS, |p| p.id.0);
 pub(super) const CREWS: Table<Crew> = Table::new(0x0102, "crews", &[&CREW_BY_NAME]).counted_by(IDS, |c| c.id);
 pub(super) const MEMBERS: Table<Member> =
     Table::quiet(0x0201, "members", &[&MEMBER_BY_PERSON]).referring(|m: &Member, out| {

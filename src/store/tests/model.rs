@@ -131,6 +131,14 @@ fn check(reader: &impl Read, model: &Model) -> Result<()> {
         }
     }
     assert_eq!(paged.iter().collect::<Vec<_>>(), by_age);
+    for person in model.values() {
+        let of_age = model.values().filter(|p| p.age == person.age).count();
+        assert_eq!(reader.tally(&AGES, &(person.age,))?, of_age);
+        assert_eq!(reader.count(&PERSON_BY_AGE, Range::prefix(&(person.age,)), 1)?, 1);
+    }
+    assert_eq!(reader.tally(&AGES, &(i64::MIN,))?, 0);
+    let (placed, more) = reader.placed_by(&PERSON_BY_AGE, Range::all().limit(1))?;
+    assert_eq!((placed.len(), more), (model.len().min(1), model.len() > 1));
     for n in 0..10 {
         let name = format!("n{n}");
         let held = model.values().find(|p| p.name == name);

@@ -5,9 +5,11 @@
 use bailiwick::app::App;
 use bailiwick::model::audit::EventId;
 use bailiwick::model::{OrgId, ProjectId, TeamId, UserId};
-use bailiwick::ops::{audit, lookup, users};
+use bailiwick::ops::paging::Turn;
+use bailiwick::ops::people::{self, Asked};
+use bailiwick::ops::{audit, lookup};
 use bailiwick::store::key::{KeyCode, decoded, encoded};
-use bailiwick::store::{Cursor, Range};
+use bailiwick::store::Cursor;
 use bailiwick_fuzz::{WORLD, fresh};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
@@ -36,12 +38,13 @@ fn is_end_of<T: PartialEq + Debug>(part: &[T], whole: &[T]) {
 
 fn listings(cursor: &Cursor, limit: usize) {
     let (root, otto) = (WORLD.admin(), WORLD.outsider());
-    for range in [Range::all(), Range::all().desc()] {
-        let names = |range: Range| -> Vec<String> {
-            let page = APP.ask(&root, |cx| users::list(cx, "", range)).unwrap();
+    for asked in [Asked::default(), Asked { down: true, ..Asked::default() }, Asked { search: "o", ..Asked::default() }] {
+        let names = |at: Option<Cursor>| -> Vec<String> {
+            let turn = Turn { at, back: false, limit: 1_000 };
+            let page = APP.ask(&root, |cx| people::list(cx, &asked, &turn)).unwrap();
             page.items.into_iter().map(|u| u.username).collect()
         };
-        is_end_of(&names(range.clone().after(cursor.clone())), &names(range));
+        is_end_of(&names(Some(cursor.clone())), &names(None));
     }
     let projects = |after: Option<Cursor>, limit: usize| -> Vec<String> {
         let page = APP.ask(&otto, |cx| lookup::projects_page(cx, Some("acme"), limit, after));

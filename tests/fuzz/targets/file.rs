@@ -2,8 +2,9 @@
 //! hangs it, or silences the writer. Set `TMPDIR` to a directory in memory to make it fast.
 #![no_main]
 
-use bailiwick::ops::users;
-use bailiwick::store::{self, FILE_NAME, Range, Store, schema};
+use bailiwick::ops::paging::Turn;
+use bailiwick::ops::{people, users};
+use bailiwick::store::{self, FILE_NAME, Store, schema};
 use bailiwick_fuzz::{WORLD, furnish, shell, start_over, wait};
 use libfuzzer_sys::fuzz_target;
 use std::backtrace::Backtrace;
@@ -56,7 +57,7 @@ fuzz_target!(|asked: (Vec<Damage>, Option<u32>)| {
     let findings = store::examine(&store);
     assert!(bytes != *sound || findings.is_ok_and(|f| f.is_empty()), "a sound file has findings");
     let Ok(app) = start_over(store) else { return };
-    let _ = app.ask(&WORLD.admin(), |cx| users::list(cx, "", Range::all()));
+    let _ = app.ask(&WORLD.admin(), |cx| people::list(cx, &people::Asked::default(), &Turn::first(1_000)));
     let changed = wait(app.act(&shell(), |cx| users::set_active(cx, "mia", false)));
     let again = app.ask(&shell(), |cx| users::get(cx, "mia"));
     if let (Ok(changed), Ok(again)) = (changed, again) {

@@ -2,8 +2,9 @@
 //! findings, never with a panic. What can be known to be wrong, it finds; a store nobody touched has no findings.
 #![no_main]
 
-use bailiwick::ops::{self, audit, lookup, projects, settings, teams, users};
-use bailiwick::store::{self, Range, Store, schema};
+use bailiwick::ops::paging::Turn;
+use bailiwick::ops::{self, audit, lookup, people, projects, settings, teams, users};
+use bailiwick::store::{self, Store, schema};
 use bailiwick_fuzz::{Row, WORLD, engine, shell, start_over, wait};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
@@ -50,11 +51,11 @@ fuzz_target!(|damages: Vec<Damage>| {
     assert!(rows != WORLD.rows || findings.is_ok_and(|f| f.is_empty()), "a sound store has findings");
     let Ok(app) = start_over(store) else { return };
     let root = WORLD.admin();
-    let _ = app.ask(&root, |cx| users::list(cx, "", Range::all()));
+    let _ = app.ask(&root, |cx| people::list(cx, &people::Asked::default(), &Turn::first(1_000)));
     let _ = app.ask(&root, |cx| teams::members(cx, &teams::get(cx, "acme")?));
     let _ = app.ask(&root, |cx| lookup::projects_page(cx, Some("acme"), 50, None));
     let _ = app.ask(&root, |cx| projects::reachable(cx, 10));
-    let _ = app.ask(&root, |cx| lookup::users_containing(cx, "o", None));
+    let _ = app.ask(&root, |cx| people::list(cx, &people::Asked { search: "o", ..people::Asked::default() }, &Turn::first(50)));
     let _ = app.ask(&root, |cx| ops::explain::explain(cx, "mia", "project:read", "acme/restricted"));
     let _ = app.ask(&root, |cx| audit::export(cx, &audit::Search { limit: 50, ..audit::Search::default() }));
     let _ = app.ask(&root, |cx| settings::list(cx));
