@@ -92,9 +92,9 @@ pub fn create_users(app: &web::Data<App>, first: u64, n: u64, at_once: u64) {
     }
 }
 
-/// Whether a row belongs to the audit log: events, and their two indexes.
+/// Whether a row belongs to the audit log: events, their indexes and their number.
 pub fn is_audit(key: &[u8]) -> bool {
-    matches!(key, [0x06 | 0x86, ..])
+    matches!(key, [0x06 | 0x86, ..] | [0x93, 0x03, ..] | [0xC3, 0x09, ..])
 }
 
 /// A bare database with our table.

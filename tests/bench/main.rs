@@ -2,7 +2,7 @@
 //! absolute figures say more about the machine and its minute than about the program.
 //!
 //! `cargo bench --features bench` runs all; `cargo bench --features bench -- reads start` only these parts: `reads`,
-//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `ldap`, `oidc`, `exchange`, `sign-in`, `start`; `scale` and `scim-scale` take minutes and run only
+//! `decision`, `decision-point`, `writes`, `runs`, `scim`, `ldap`, `oidc`, `exchange`, `sign-in`, `start`; `scale`, `scim-scale` and `lists` take minutes and run only
 //! when named. It needs `wrk`, `slapd` and `ldap-utils` (Debian). Close other work first: the load line at the end says how busy the machine was. `report.rs` prints, `rig.rs` starts servers, `wrk.rs` makes load; the other files measure.
 
 #![expect(
@@ -20,6 +20,7 @@ mod decisions;
 mod directory;
 mod exchange;
 mod limit;
+mod lists;
 mod reads;
 mod report;
 mod rig;
@@ -50,7 +51,7 @@ const PARTS: [Part; 11] = [
 ];
 
 /// What takes minutes and runs only when it is named.
-const LONG: [Part; 2] = [("scale", decision::at_scale), ("scim-scale", scim::at_scale)];
+const LONG: [Part; 3] = [("scale", decision::at_scale), ("scim-scale", scim::at_scale), ("lists", lists::measure)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();

@@ -183,11 +183,17 @@ pub struct Connection {
 impl Connection {
     /// Connects for GETs of `path` with this Authorization header, or none where it is empty.
     pub fn open(url: &str, path: &str, authorization: &str) -> Connection {
+        let header = if authorization.is_empty() { String::new() } else { format!("authorization: {authorization}") };
+        Connection::with(url, path, &header)
+    }
+
+    /// The same with this line of the head, or none where it is empty.
+    pub fn with(url: &str, path: &str, header: &str) -> Connection {
         let address = url.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        let auth = if authorization.is_empty() { String::new() } else { format!("authorization: {authorization}\r\n") };
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{auth}\r\n").into_bytes();
+        let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{header}\r\n").into_bytes();
         Connection { stream, request }
     }
 

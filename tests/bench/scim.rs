@@ -1,6 +1,7 @@
 //! Provisioning by SCIM through the executable: durable creations against the disk's own rate of fsyncs, a first push of a whole
 //! company, and what reads and one-member changes cost as the directory grows. `scim` goes to 100,000 people, `scim-scale` to
-//! 1,000,000. Beside it PyPI `scim2-server`, which keeps everything in memory, where `BENCH_SCIM2_SERVER` names its executable.
+//! 1,000,000. Beside it, in turns, PyPI `scim2-server`, which keeps everything in memory: installed with the counterparties of the
+//! acceptance tests once (`$BAILIWICK_COUNTERPARTIES`, else `target/counterparties`), left out with a note where that fails.
 
 use crate::report::{Report, Target, count, median};
 use crate::rig::{self, Running};
@@ -12,7 +13,7 @@ use bailiwick::model::team::{HOME, Membership, Team};
 use bailiwick::model::{TeamId, UserId};
 use bailiwick::store::{Store, schema};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -110,22 +111,73 @@ fn creations(report: &mut Report) {
         median(&ratios),
         Target::AtLeast(10.0),
     );
-    if let Some(mut peer) = Peer::start() {
-        let mut others = Creator { dir: scripts.path(), url: peer.url.clone(), path: "/v2/Users", next: 0 };
-        let theirs = others.run(64, SECONDS).per_second;
-        let ours = median(&rates[2]);
-        let value = format!("{}/s", count(ours));
+    server.stop();
+    match Peer::start() {
+        Ok(peer) => beside(report, &peer),
+        Err(why) => report.note(format!("PyPI scim2-server {PEER}"), "not measured", why),
+    }
+    push(report);
+}
+
+/// The same requests to both, in turns: creations first, then reads of what those made.
+fn beside(report: &mut Report, peer: &Peer) {
+    let (dir, scripts) = (rig::directory(), rig::directory());
+    fill(dir.path(), 2);
+    let server = Running::start(dir.path(), &[]);
+    let creator = |url: &str, path: &'static str| Creator { dir: scripts.path(), url: url.to_owned(), path, next: 0 };
+    let (mut ours, mut theirs) = (creator(&server.url, "/scim/v2/Users"), creator(&peer.url, "/v2/Users"));
+    let mut compare = |name: String, pairs: &[(f64, f64)]| {
+        let of = |side: fn(&(f64, f64)) -> f64| median(&pairs.iter().map(side).collect::<Vec<_>>());
         report.compared(
-            "SCIM creations c64",
-            value,
-            format!("scim2-server {}/s, in memory", count(theirs)),
-            ours / theirs,
+            name,
+            format!("{}/s", count(of(|p| p.0))),
+            format!("scim2-server {PEER}, in memory {}/s", count(of(|p| p.1))),
+            of(|p| p.0 / p.1),
             Target::None,
         );
-        peer.stop();
+    };
+    for clients in [1, 16, 64] {
+        let pairs: Vec<(f64, f64)> = (0..ROUNDS)
+            .map(|_| (ours.run(clients, SECONDS).per_second, theirs.run(clients, SECONDS).per_second))
+            .collect();
+        compare(format!("SCIM creations c{clients}, durable"), &pairs);
+    }
+    let known = theirs.next.min(ours.next).min(DIFFERENT);
+    for (name, c) in [("get by id", 16), ("userName eq", 16), ("list of 100", 16)] {
+        let requests = |url: &str, base: &str| -> Vec<(&'static str, String, Value)> {
+            match name {
+                "get by id" => ids(&format!("{url}{base}"))
+                    .into_iter()
+                    .map(|id| ("GET", format!("{base}/Users/{id}"), Value::Null))
+                    .collect(),
+                "userName eq" => (0..known)
+                    .map(|n| {
+                        let filter = format!("userName%20eq%20%22person{n:07}@example.org%22");
+                        ("GET", format!("{base}/Users?filter={filter}"), Value::Null)
+                    })
+                    .collect(),
+                _ => vec![("GET", format!("{base}/Users?startIndex=101&count=100"), Value::Null)],
+            }
+        };
+        let (mine, other) = (requests(&server.url, "/scim/v2"), requests(&peer.url, "/v2"));
+        let pairs: Vec<(f64, f64)> = (0..ROUNDS)
+            .map(|_| {
+                let of = |url: &str, all: &[_]| load(scripts.path(), url, all).run(c, SECONDS).per_second;
+                (of(&server.url, &mine), of(&peer.url, &other))
+            })
+            .collect();
+        compare(format!("SCIM {name}, c{c}"), &pairs);
     }
     server.stop();
-    push(report);
+}
+
+/// The ids of the first hundred people of a server.
+fn ids(base: &str) -> Vec<String> {
+    let mut answer =
+        ureq::get(format!("{base}/Users?count=100")).header("authorization", format!("Bearer {KEY}")).call().unwrap();
+    let list: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    let all = list["Resources"].as_array().unwrap();
+    all.iter().map(|person| person["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A whole company at once: people, then groups of a hundred of them.
@@ -190,20 +242,7 @@ fn fill(dir: &Path, people: u64) {
         let id = TeamId(people + at);
         world::write(&app.store, move |tx| {
             tx.next_id(schema::ENTITY_IDS)?;
-            let team = Team {
-                id,
-                org: HOME,
-                name: format!("team-of-{size}"),
-                description: String::new(),
-                private_projects: false,
-                members_invite: false,
-                recommended: false,
-                created_by: None,
-                created_at: 1,
-                version: 1,
-                roster: 0,
-                updated_at: 1,
-            };
+            let team = Team::new(id, HOME, format!("team-of-{size}"), 1);
             tx.put(&schema::TEAMS, &team)
         });
         let members: Vec<u64> = (1..=people.min(size)).collect();
@@ -317,32 +356,65 @@ fn at_size(dir: &Path, url: &str, people: u64) -> Vec<Figure> {
         .collect()
 }
 
-/// `scim2-server`, if its executable is named.
+/// The version of `scim2-server` that is measured.
+const PEER: &str = "0.8.3";
+
+/// `scim2-server`, running.
 struct Peer {
     url: String,
     child: Child,
 }
 
 impl Peer {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark has no configuration of its own")]
-    fn start() -> Option<Peer> {
-        let program = std::env::var_os("BENCH_SCIM2_SERVER")?;
+    /// Starts it; the text says why it cannot be.
+    fn start() -> Result<Peer, String> {
+        let program = Peer::program()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(program)
+        let child = Command::new(&program)
             .args(["--hostname", "127.0.0.1", "--port", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
+            .map_err(|e| format!("{} does not start: {e}", program.display()))?;
+        let mut peer = Peer { url: format!("http://127.0.0.1:{port}"), child };
         let until = Instant::now() + Duration::from_secs(20);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "scim2-server does not listen");
+            if Instant::now() > until || peer.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return Err("it does not listen".to_owned());
+            }
             std::thread::yield_now();
         }
-        Some(Peer { url: format!("http://127.0.0.1:{port}"), child })
+        Ok(peer)
     }
 
-    fn stop(&mut self) {
+    /// Its executable in a virtual environment of its own, made the first time.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark has no configuration of its own")]
+    fn program() -> Result<PathBuf, String> {
+        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/counterparties");
+        let all = std::env::var_os("BAILIWICK_COUNTERPARTIES").map_or_else(beside, PathBuf::from);
+        let (home, run) =
+            (all.join(format!("scim2-server-{PEER}")), |program: &Path, args: &[&str]| {
+                match Command::new(program).args(args).stdout(Stdio::null()).output() {
+                    Ok(done) if done.status.success() => Ok(()),
+                    Ok(done) => {
+                        Err(String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or("it failed").to_owned())
+                    }
+                    Err(e) => Err(format!("{}: {e}", program.display())),
+                }
+            });
+        let program = home.join("bin/scim2-server");
+        if !home.join("complete").exists() || run(&program, &["--help"]).is_err() {
+            run(Path::new("python3"), &["-m", "venv", "--clear", &home.to_string_lossy()])?;
+            let package = format!("scim2-server=={PEER}");
+            run(&home.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check", &package])?;
+            std::fs::write(home.join("complete"), "").map_err(|e| e.to_string())?;
+        }
+        Ok(program)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -108,21 +108,7 @@ impl World {
     fn imagine(size: Size) -> World {
         let Size { users: user_count, teams: team_count, projects: project_count } = size;
         let users: Vec<User> = (1..=user_count).map(person).collect();
-        let team = |n: u64| Team {
-            id: TeamId(user_count + n),
-            org: HOME,
-            name: format!("team-{n:03}"),
-            description: String::new(),
-            private_projects: false,
-            members_invite: false,
-            recommended: false,
-            created_by: Some(UserId(1)),
-            created_at: AT,
-            roster: 0,
-            updated_at: AT,
-            version: 1,
-        };
-        let teams: Vec<Team> = (1..=team_count).map(team).collect();
+        let teams: Vec<Team> = (1..=team_count).map(|n| team(size, n)).collect();
         let mut roles = HashMap::new();
         for n in 0..user_count {
             for k in 0..2 {
@@ -185,6 +171,12 @@ impl World {
     pub fn project(&self, id: ProjectId) -> &Project {
         &self.projects[id.0 as usize - 1]
     }
+}
+
+/// The team of number `n` of an instance of this size.
+pub fn team(size: Size, n: u64) -> Team {
+    let id = TeamId(size.users + n);
+    Team { created_by: Some(UserId(1)), ..Team::new(id, HOME, format!("team-{n:03}"), AT) }
 }
 
 /// The person of number `n`: 1 and 2 administer the organization.
