@@ -208,7 +208,7 @@ fn visibility_is_reviewed_and_what_is_not_possible_says_why() {
 
 fn confirmed_then_undone(who: &Client, page: &str, action: &str, fill: &[(&str, &str)]) -> Reply {
     sent(who, page, action, fill);
-    let undo = who.page(page).is(200).form(action);
+    let undo = who.page(page).is(200).undo();
     who.post_form(&undo.action, &undo.fields).is(303);
     who.page(page).is(200)
 }

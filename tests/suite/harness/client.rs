@@ -243,11 +243,19 @@ impl Reply {
         message.to_owned()
     }
 
-    /// The page's form whose action contains `action`.
+    /// The page's form whose action contains `action`; the undo of a confirmation comes last.
     pub fn form(&self, action: &str) -> html::Form {
-        let forms = html::forms(&self.body);
+        let (page, said) = html::confirmation(&self.body);
+        let mut forms = html::forms(&page);
+        forms.extend(html::forms(&said));
         let found = forms.iter().find(|form| form.method == "post" && form.action.contains(action));
         found.unwrap_or_else(|| panic!("no form {action:?} among {forms:#?} in {}", html::text(&self.body))).clone()
+    }
+
+    /// What takes the last action back.
+    pub fn undo(&self) -> html::Form {
+        let (_, said) = html::confirmation(&self.body);
+        html::forms(&said).pop().unwrap_or_else(|| panic!("no undo in {}", self.text()))
     }
 
     /// The page's words.

@@ -26,6 +26,13 @@ pub fn forms(page: &str) -> Vec<Form> {
     found
 }
 
+/// A page without the confirmation of the last action, and that confirmation.
+pub fn confirmation(page: &str) -> (String, String) {
+    let Some(start) = page.find("<div class=\"flash") else { return (page.to_owned(), String::new()) };
+    let end = page[start..].find("\n</div>").map_or(page.len(), |end| start + end);
+    (format!("{}{}", &page[..start], &page[end..]), page[start..end].to_owned())
+}
+
 /// The attributes of every element called `name`.
 pub fn elements(page: &str, name: &str) -> Vec<BTreeMap<String, String>> {
     tags(page).into_iter().filter(|(tag, _)| tag == name).map(|(_, attributes)| attributes).collect()
