@@ -1,6 +1,7 @@
 //! Two threads that write. The *writer* runs closures from a bounded queue, each on its own overlay; the *committer* commits
 //! what a whole batch of them wrote, then answers them all (group commit: many writers share one fsync). While a batch is
 //! being committed the next one runs already, over the rows that are on their way; should those not arrive, it runs again.
+//! Who writes alone is committed at once; where many write, a batch waits a moment for those who are about to write again.
 //! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the closures again.
 
 use super::engine::{Batch, Commit, CommitError, Engine, EngineError, EngineFault, uncommitted};
@@ -15,11 +16,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{JoinHandle, ThreadId};
+use std::time::{Duration, Instant};
 
 /// Closures that wait at most; more are refused with [`crate::error::Code::Busy`].
 pub(super) const QUEUE: usize = 4_096;
 /// Closures that share one commit at most.
 const BATCH: usize = 256;
+/// How long a batch waits at most, once it could be committed, for those who wrote a moment ago.
+const GATHER: Duration = Duration::from_millis(1);
 /// How often a batch is run again after conflicts.
 const ATTEMPTS: usize = 10;
 
@@ -88,6 +92,19 @@ struct Waiting {
     jobs: VecDeque<Box<dyn Job>>,
     outcome: Option<Outcome>,
     stopped: bool,
+    /// How many closures must be there before the writer is woken for them.
+    wanted: usize,
+}
+
+/// What the writer waits for where nothing is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// Nothing.
+    None,
+    /// So many closures, until then.
+    For(usize, Instant),
+    /// Whatever comes.
+    Any,
 }
 
 /// Why a closure was not taken.
@@ -101,6 +118,8 @@ pub(super) enum Refused {
 /// What became of a batch.
 struct Outcome {
     result: std::result::Result<Box<dyn Commit>, CommitError>,
+    /// How many closures it was of.
+    wrote: usize,
     /// The closures, where they are to run again.
     again: Vec<Box<dyn Job>>,
 }
@@ -124,8 +143,11 @@ impl Inbox {
             return Err(Refused::Full);
         }
         waiting.jobs.push_back(job);
+        let enough = waiting.jobs.len() >= waiting.wanted;
         drop(waiting);
-        self.changed.notify_one();
+        if enough {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -140,9 +162,9 @@ impl Inbox {
         self.changed.notify_one();
     }
 
-    /// The next thing: an outcome first, then a closure unless there is no `room`. Waits for one where it `may_wait`, which
-    /// ends when the inbox is stopped and no outcome is `due`.
-    fn next(&self, room: bool, may_wait: bool, due: bool) -> Next {
+    /// The next thing: an outcome first, then a closure unless there is no `room`. Waiting for one ends when the inbox is
+    /// stopped and no outcome is `due`.
+    fn next(&self, room: bool, patience: Patience, due: bool) -> Next {
         let mut waiting = self.waiting.lock();
         loop {
             if let Some(outcome) = waiting.outcome.take() {
@@ -151,15 +173,27 @@ impl Inbox {
             if room && let Some(job) = waiting.jobs.pop_front() {
                 return Next::Run(job);
             }
-            if !may_wait || (waiting.stopped && !due) {
+            if waiting.stopped && !due {
                 return Next::Nothing;
             }
-            self.changed.wait(&mut waiting);
+            match patience {
+                Patience::None => return Next::Nothing,
+                Patience::Any => {
+                    waiting.wanted = 1;
+                    self.changed.wait(&mut waiting);
+                }
+                Patience::For(wanted, until) => {
+                    waiting.wanted = wanted;
+                    if self.changed.wait_until(&mut waiting, until).timed_out() && waiting.jobs.is_empty() {
+                        return Next::Nothing;
+                    }
+                }
+            }
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.waiting.lock().jobs.is_empty()
+    fn len(&self) -> usize {
+        self.waiting.lock().jobs.len()
     }
 }
 
@@ -205,6 +239,7 @@ pub(super) fn start(engine: Arc<dyn Engine>, directory: Arc<Directory>) -> std::
             inbox: &orders,
             hand,
             flying: None,
+            landed: (0, Instant::now()),
             next: None,
             begun: None,
             jobs: Vec::new(),
@@ -243,22 +278,23 @@ impl Written {
     /// Commits, reports, then answers whoever waits, in this order: the next batch need not wait for the answers.
     fn carry_out(self, report: impl FnOnce(Outcome)) {
         let Written { commit, rows, jobs } = self;
+        let wrote = jobs.len();
         let result = catch_unwind(AssertUnwindSafe(|| commit.commit(&rows))).unwrap_or_else(|_| {
             Err(CommitError::Unknown(EngineError::new(EngineFault::Failed, "a commit panicked; the log has the place")))
         });
         let failure = match &result {
             Ok(_) => {
                 meter::count(Meter::StoreCommits);
-                meter::add(Meter::StoreWrites, jobs.len() as u64);
+                meter::add(Meter::StoreWrites, wrote as u64);
                 None
             }
-            Err(CommitError::Conflict) => return report(Outcome { result, again: jobs }),
+            Err(CommitError::Conflict) => return report(Outcome { result, wrote, again: jobs }),
             Err(e) => {
-                tracing::error!(error = ?e, writes = jobs.len(), "the store did not commit");
+                tracing::error!(error = ?e, writes = wrote, "the store did not commit");
                 Some(uncommitted(e))
             }
         };
-        report(Outcome { result, again: Vec::new() });
+        report(Outcome { result, wrote, again: Vec::new() });
         settle(jobs, failure.as_ref());
     }
 }
@@ -282,6 +318,8 @@ struct Writer<'a> {
     hand: SyncSender<Written>,
     /// What is being committed.
     flying: Option<Arc<Batch>>,
+    /// How many had written or waited when a batch came down last, and when that was.
+    landed: (usize, Instant),
     /// The right to commit after what was committed last.
     next: Option<Box<dyn Commit>>,
     /// Of the batch that is growing.
@@ -303,7 +341,12 @@ impl Writer<'_> {
                 continue;
             }
             let flying = self.flying.is_some();
-            match self.inbox.next(room, flying || self.jobs.is_empty(), flying) {
+            let patience = match (flying, self.jobs.len()) {
+                (true, _) | (_, 0) => Patience::Any,
+                (_, here) if room => gather(self.landed, here),
+                _ => Patience::None,
+            };
+            match self.inbox.next(room, patience, flying) {
                 Next::Run(job) => self.execute(job),
                 Next::Committed(outcome) => self.committed(outcome),
                 Next::Nothing if !self.jobs.is_empty() => self.commit(),
@@ -319,7 +362,7 @@ impl Writer<'_> {
             Err(e) => {
                 // To begin again for each of many who wait by now would cost a try to open the file for each.
                 let mut jobs = vec![job];
-                while let Next::Run(job) = self.inbox.next(true, false, false) {
+                while let Next::Run(job) = self.inbox.next(true, Patience::None, false) {
                     jobs.push(job);
                 }
                 return settle(jobs, Some(&e));
@@ -357,7 +400,7 @@ impl Writer<'_> {
             self.next = Some(commit);
             return settle(jobs, None);
         }
-        let alone = jobs.len() == 1 && self.inbox.is_empty();
+        let alone = jobs.len() == 1 && self.inbox.len() == 0;
         let written = Written { commit, rows, jobs };
         if alone {
             // Waking the other thread would only cost the one who waits its time.
@@ -375,6 +418,7 @@ impl Writer<'_> {
     /// The batch that was flying came down.
     fn committed(&mut self, outcome: Outcome) {
         self.flying = None;
+        self.landed = (outcome.wrote + self.jobs.len() + self.inbox.len(), Instant::now());
         match outcome.result {
             Ok(next) => {
                 self.next = Some(next);
@@ -395,6 +439,16 @@ impl Writer<'_> {
         self.begun = None;
         self.bytes = 0;
         self.again.extend(self.jobs.drain(..));
+    }
+}
+
+/// What a batch of `here` closures waits for before its commit. A commit costs nearly the same whether few or many share it,
+/// and clients who were answered together come back one after the other: without this, sixty-four of them end in batches of
+/// eight. So it waits for as many as had `landed` or waited then, not longer than [`GATHER`] after that.
+fn gather((known, at): (usize, Instant), here: usize) -> Patience {
+    match known.checked_sub(here) {
+        None | Some(0) => Patience::None,
+        Some(missing) => Patience::For(missing, at + GATHER),
     }
 }
 
@@ -426,4 +480,19 @@ fn again(e: &Error) -> Error {
         copy = copy.retry_after(seconds);
     }
     copy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_waits_for_those_who_wrote_a_moment_ago_and_for_nobody_else() {
+        let at = Instant::now();
+        assert_eq!(gather((0, at), 1), Patience::None, "the first one ever");
+        assert_eq!(gather((1, at), 1), Patience::None, "who writes alone");
+        assert_eq!(gather((9, at), 2), Patience::For(7, at + GATHER));
+        assert_eq!(gather((9, at), 9), Patience::None, "everybody is here");
+        assert_eq!(gather((9, at), 12), Patience::None);
+    }
 }
