@@ -50,7 +50,7 @@ impl App {
         };
         let proved = match proved {
             Ok(proved) => proved,
-            Err(refusal) => return Err(self.refused_exchange(&refusal, met.as_ref(), None, who)),
+            Err(refusal) => return Err(self.refused_exchange(&refusal, met.as_deref(), None, who)),
         };
         let owner = match self.store.read(|view| federation::owner(view, &proved)) {
             Ok(owner) => owner,
@@ -87,7 +87,7 @@ impl App {
         &self,
         text: &str,
         only: Option<IssuerId>,
-        met: &mut Option<Issuer>,
+        met: &mut Option<Arc<Issuer>>,
         trail: &mut Trail,
     ) -> Result<Proven<Proved>> {
         let settings = self.settings.current().federation();
@@ -102,7 +102,7 @@ impl App {
             return Ok(Err(assertion::stop(trail, "iss", "The issuer (iss)", why)));
         }
         if let [one] = &all[..] {
-            *met = Some(one.issuer.clone());
+            *met = Some(Arc::clone(&one.issuer));
         }
         Ok(self.walk(&token, &all, settings, (only, met), trail).await)
     }
@@ -112,7 +112,7 @@ impl App {
         token: &Token<'_>,
         all: &[Trusted],
         settings: Federation,
-        (only, met): (Option<IssuerId>, &mut Option<Issuer>),
+        (only, met): (Option<IssuerId>, &mut Option<Arc<Issuer>>),
         trail: &mut Trail,
     ) -> Proven<Proved> {
         let found = audiences(&token.claims).and_then(|audiences| {
@@ -124,16 +124,16 @@ impl App {
         });
         trail.step("aud", "The audience (aud)", found.as_ref().map(|(_, said)| said.clone()).map_err(Clone::clone))?;
         let (trusted, _) = found.map_err(|why| Refusal::proof("aud", why))?;
-        *met = Some(trusted.issuer.clone());
+        *met = Some(Arc::clone(&trusted.issuer));
         let pasted = match (&trusted.papers.jwks, trusted.issuer.pasted) {
-            (Some(jwks), true) => Some(Keys::read(jwks.as_bytes()).map_err(|why| Refusal::settings("keys", why))?),
+            (Some(jwks), true) => Some(self.issuers.keys.pasted(jwks).map_err(|why| Refusal::settings("keys", why))?),
             _ => None,
         };
         let (rules, now) = (self.rules_for(&trusted.papers), self.clock.now());
         let trust = Trust {
             url: &trusted.issuer.url,
             rules: &rules,
-            pasted: pasted.as_ref(),
+            pasted: pasted.as_deref(),
             algorithms: &trusted.issuer.algorithms,
             leeway: settings.leeway,
             age_max: trusted.issuer.age_max,
@@ -150,7 +150,7 @@ impl App {
             email: assertion::verified_address(claims).map_err(wrong("email"))?,
             id: assertion::token_id(claims).map_err(wrong("jti"))?,
             until: end + settings.leeway,
-            issuer: trusted.issuer.clone(),
+            issuer: Arc::clone(&trusted.issuer),
         })
     }
 

@@ -248,9 +248,12 @@ struct Slot {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// The key sets of issuers, by the address they come from and how it is asked.
+/// The key sets of issuers: by the address they come from and how it is asked, and those that were pasted, by their text.
 #[derive(Default)]
-pub struct KeyCache(Mutex<HashMap<(String, Rules), Arc<Slot>>>);
+pub struct KeyCache {
+    fetched: Mutex<HashMap<(String, Rules), Arc<Slot>>>,
+    pasted: Mutex<HashMap<String, Arc<Keys>>>,
+}
 
 impl KeyCache {
     /// Checks the signature of `token` with the keys at `url`.
@@ -281,8 +284,25 @@ impl KeyCache {
         self.slot(rules, url).current(fetcher, rules, url, now).await
     }
 
+    /// The keys of a set that was pasted; read once, since every token of its issuer needs them.
+    ///
+    /// # Errors
+    /// As [`Keys::read`].
+    pub fn pasted(&self, text: &str) -> Result<Arc<Keys>, String> {
+        if let Some(known) = self.pasted.lock().get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let keys = Arc::new(Keys::read(text.as_bytes())?);
+        let mut sets = self.pasted.lock();
+        if sets.len() >= SETS_MAX {
+            sets.clear();
+        }
+        sets.insert(text.to_owned(), Arc::clone(&keys));
+        Ok(keys)
+    }
+
     fn slot(&self, rules: &Rules, url: &str) -> Arc<Slot> {
-        let (mut slots, key) = (self.0.lock(), (url.to_owned(), rules.clone()));
+        let (mut slots, key) = (self.fetched.lock(), (url.to_owned(), rules.clone()));
         if slots.len() >= SETS_MAX && !slots.contains_key(&key) {
             slots.clear();
         }

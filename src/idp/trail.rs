@@ -15,11 +15,11 @@ impl Trail {
 
     /// The same for an outcome that is a refusal already.
     pub fn outcome(&mut self, name: &str, outcome: Proven<String>) -> Proven<()> {
-        let (passed, detail) = match &outcome {
-            Ok(found) => (true, found.clone()),
-            Err(refusal) => (false, refusal.detail.clone()),
+        let (passed, detail, outcome) = match outcome {
+            Ok(found) => (true, found, Ok(())),
+            Err(refusal) => (false, refusal.detail.clone(), Err(refusal)),
         };
         self.0.push(Check { name: name.to_owned(), passed, detail });
-        outcome.map(drop)
+        outcome
     }
 }

@@ -30,7 +30,7 @@ pub const SLICE: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct Trusted {
     /// The issuer.
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
     /// What was pasted for it.
     pub papers: Arc<IssuerPapers>,
     /// The organization's name.
@@ -39,11 +39,11 @@ pub struct Trusted {
 
 /// Everybody who trusts the issuer that calls itself `iss`; nothing about it is proved yet.
 pub fn trusting(view: &impl Read, iss: &str) -> Result<Vec<Trusted>> {
-    let found = view.all_by(&schema::ISSUERS_BY_URL, &(Issuer::place(iss).to_owned(),))?;
+    let found = view.all_shared(&schema::ISSUERS_BY_URL, &(Issuer::place(iss).to_owned(),))?;
     found.into_iter().map(|issuer| trusted(view, issuer)).filter_map(Result::transpose).collect()
 }
 
-fn trusted(view: &impl Read, issuer: Issuer) -> Result<Option<Trusted>> {
+fn trusted(view: &impl Read, issuer: Arc<Issuer>) -> Result<Option<Trusted>> {
     let Some(org) = view.shared(&schema::ORGS, &issuer.org)? else { return Ok(None) };
     let papers = issuers::papers(view, issuer.id)?;
     Ok(Some(Trusted { issuer, papers, org_name: org.name.clone() }))
@@ -86,7 +86,7 @@ pub fn meant<'a>(
 #[derive(Clone, Debug)]
 pub struct Proved {
     /// By which issuer, on which terms.
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
     /// Whom its issuer speaks of.
     pub subject: String,
     /// The address that the issuer vouches for.

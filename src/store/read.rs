@@ -233,6 +233,20 @@ pub trait Read: Rows {
         Ok(items)
     }
 
+    /// [`Self::all_by`] in the way of [`Self::shared`].
+    fn all_shared<I: Index, K: KeyCode>(&self, index: &I, part: &K) -> Result<Vec<Arc<I::Value>>> {
+        let range = Range::prefix(part);
+        let (from, to) = range.bounds(index.index_number());
+        let (table, mut rows) = (self.table_of(TypeId::of::<I::Value>()), Vec::new());
+        self.walk(&from, &to, range.order, &mut |_, value| {
+            if table_number(value) == table {
+                rows.push(value.to_vec());
+            }
+            true
+        })?;
+        rows.iter().map(|row| self.load_shared(row)?.ok_or_else(dangling)).collect()
+    }
+
     /// Key (without its number) of the block of a counted index in which the row behind `range.skip` others stands, and how
     /// many rows of that block are before it. Reads a row for each block.
     #[doc(hidden)]
