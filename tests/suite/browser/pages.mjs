@@ -89,9 +89,8 @@ const mixing = () => {
     const apart = e => getComputedStyle(e).unicodeBidi !== 'normal' || getComputedStyle(e).display !== 'inline';
     let box = texts.currentNode.parentElement;
     while (!apart(box)) box = box.parentElement;
-    const before = data.slice(0, data.search(/[\u202a-\u202e]/)).trim();
     const beside = [...box.childNodes].filter(n => n.nodeType === 3 || !apart(n)).map(n => n.textContent).join('').replace(data, '').trim();
-    if (before || beside) found.push(box.outerHTML.slice(0, 160));
+    if (beside) found.push(box.outerHTML.slice(0, 160));
   }
   return found;
 };
