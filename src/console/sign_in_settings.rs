@@ -267,7 +267,7 @@ fn input(resolved: &Resolved, label: &'static str, sent: Option<&Fields>) -> Inp
     let sent = sent.filter(|_| pinned.is_empty());
     let text = sent.map_or(resolved.text.as_str(), |fields| fields.text(setting.key));
     let control = match setting.kind {
-        _ if setting.secret => Control::Secret(!resolved.text.is_empty()),
+        _ if setting.secret => Control::Secret(!resolved.text.is_empty(), sent.is_some() && !text.is_empty()),
         Kind::Bool => {
             let stored = setting.kind.parse(&resolved.text) == setting.kind.parse("true");
             Control::Switch(sent.map_or(stored, |fields| fields.get(setting.key) == "on"))

@@ -114,7 +114,12 @@ pub fn reasons(chain: &[audit::Reason], allowed: bool) -> Vec<Reason> {
         .enumerate()
         .map(|(index, reason)| Reason {
             rule: reason.rule.clone(),
-            text: reason.text.clone(),
+            // A sentence of the rules holds names; marks of direction in them would turn the rest of it.
+            text: reason
+                .text
+                .chars()
+                .filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+                .collect(),
             tone: match (index == last, allowed) {
                 (false, _) => "",
                 (true, true) => "yes",
@@ -225,7 +230,10 @@ fn sentence(e: &Event) -> Vec<Part> {
     };
     let target = match e.target.name.as_str() {
         "" => plain(if e.target.kind == "user" { "an unknown person" } else { &e.target.kind }),
-        name => Part { text: name.to_owned(), href: href(&e.target) },
+        name => match href(&e.target) {
+            to if to.is_empty() => plain(&isolated(name)),
+            to => Part { text: name.to_owned(), href: to },
+        },
     };
     let oneself = e.actor.id == e.target.id && !e.actor.id.is_empty();
     let field = |name: &str| e.changes.iter().find(|c| c.field.split(' ').next() == Some(name));

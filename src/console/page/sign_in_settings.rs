@@ -10,8 +10,8 @@ use askama::Template;
 pub enum Control {
     /// A line of text.
     Text(String),
-    /// A secret: whether one is set. Its text is never shown.
-    Secret(bool),
+    /// A secret: whether one is set, and whether one was typed that is not saved. Its text is never shown.
+    Secret(bool, bool),
     /// On or off.
     Switch(bool),
     /// One of a few words.
