@@ -11,8 +11,9 @@ use bailiwick::model::role::{Action, OrgRole, TeamRole};
 use bailiwick::model::team::HOME;
 use bailiwick::ops::explain::explain;
 use bailiwick::ops::projects::NewProject;
+use bailiwick::ops::service_accounts::NewService;
 use bailiwick::ops::users::{NewUser, UserChange};
-use bailiwick::ops::{Acting, Caller, project_members, projects, teams, users};
+use bailiwick::ops::{Acting, Caller, project_members, projects, service_accounts, teams, users};
 use bailiwick::policy::Resource;
 use bailiwick::store;
 use bailiwick_fuzz::{WORLD, caller, fresh, shell, wait};
@@ -66,7 +67,10 @@ fn attempt(cx: &mut Acting, action: Action, Deed { on, with, .. }: Deed) -> Resu
         Action::TeamUpdateMember => {
             teams::set_role(cx, "acme", person(with), TeamRole::HUMAN[usize::from(on) % 3].as_str()).map(drop)
         }
-        Action::TeamCreateService => teams::create_service(cx, "acme", "another").map(drop),
+        Action::TeamCreateService => {
+            let new = NewService { name: "another".into(), ..NewService::default() };
+            service_accounts::create_in_team(cx, "acme", &new).map(drop)
+        }
         Action::ProjectCreate => {
             let new =
                 NewProject { entity: Some("acme".into()), name: format!("p{with}"), visibility: None, members: vec![] };

@@ -13,6 +13,7 @@ use bailiwick::model::role::OrgRole;
 use bailiwick::model::{ProjectId, TeamId, UserId};
 use bailiwick::ops::credentials::{self, FreshKey, NewKey};
 use bailiwick::ops::projects::{self, NewProject};
+use bailiwick::ops::service_accounts::{self, NewService};
 use bailiwick::ops::users::{self, NewUser};
 use bailiwick::ops::{Caller, teams};
 use bailiwick::policy::{Actor, Credential, Process, Subject};
@@ -156,7 +157,8 @@ async fn make(app: &App) -> Seeded {
     let team = app.act(&root, |cx| teams::create(cx, &teams::NewTeam::named("acme"), None)).await.unwrap().id;
     app.act(&root, |cx| teams::invite(cx, "acme", "mia", "member")).await.unwrap();
     app.act(&root, |cx| teams::invite(cx, "acme", INVITED, "admin")).await.unwrap();
-    let service = app.act(&root, |cx| teams::create_service(cx, "acme", "nightly")).await.unwrap();
+    let new = NewService { name: "nightly".into(), ..NewService::default() };
+    let service = app.act(&root, move |cx| service_accounts::create_in_team(cx, "acme", &new)).await.unwrap();
     people.push((service.username, service.id));
     let mut made = vec![];
     for visibility in Visibility::ALL {
