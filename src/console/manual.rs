@@ -2,7 +2,7 @@
 //! [`book`]; which of them helps on which page is the table here.
 
 mod book;
-mod schema;
+mod sdl;
 
 use super::page::frame::Section;
 use super::page::manual::{Contents, Manual};

@@ -2,7 +2,7 @@
 //! files of their own; the reference is the README itself, a chapter for each of its headings, so that nothing is said twice, and
 //! lists made from what the program is built of.
 
-use super::schema;
+use super::sdl;
 use crate::error::Code;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use std::sync::OnceLock;
@@ -76,9 +76,9 @@ pub fn chapters() -> &'static [Chapter] {
             (!NOT_SHOWN.contains(&title)).then(|| chapter(&slug(title), title, text, false))
         }));
         book.push(chapter("endpoints", "Every address for machines", ENDPOINTS, false));
-        book.push(chapter("graphql", "GraphQL: operations", &schema::operations(), false));
-        book.push(chapter("graphql-types", "GraphQL: types", &schema::types(&["type", "enum", "scalar"]), false));
-        book.push(chapter("graphql-inputs", "GraphQL: inputs", &schema::types(&["input"]), false));
+        book.push(chapter("graphql", "GraphQL: operations", &sdl::operations(), false));
+        book.push(chapter("graphql-types", "GraphQL: types", &sdl::types(&["type", "enum", "scalar"]), false));
+        book.push(chapter("graphql-inputs", "GraphQL: inputs", &sdl::types(&["input"]), false));
         book.push(chapter("error-codes", "Error codes", &error_codes(), false));
         book
     })
