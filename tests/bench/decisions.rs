@@ -126,24 +126,7 @@ fn reaching(teams: u64) -> (usize, std::time::Duration) {
         write(Box::new(move |tx| {
             for n in &piece {
                 let id = TeamId(tx.next_id(schema::ENTITY_IDS)?);
-                let (name, description) = (format!("team-{n:05}"), String::new());
-                tx.put(
-                    &schema::TEAMS,
-                    &Team {
-                        id,
-                        org: HOME,
-                        name,
-                        description,
-                        private_projects: false,
-                        members_invite: false,
-                        recommended: false,
-                        created_by: None,
-                        roster: 0,
-                        updated_at: 1,
-                        created_at: 1,
-                        version: 1,
-                    },
-                )?;
+                tx.put(&schema::TEAMS, &Team::new(id, HOME, format!("team-{n:05}"), 1))?;
                 for k in 0..10 {
                     let project = Project {
                         id: ProjectId(tx.next_id(schema::PROJECT_IDS)?),

@@ -119,23 +119,8 @@ fn fill(store: &Store) {
     world::write(store, |tx| {
         for group in 0..GROUPS {
             tx.next_id(schema::ENTITY_IDS)?;
-            tx.put(
-                &schema::TEAMS,
-                &Team {
-                    id: TeamId(PEOPLE + 1 + group),
-                    org: HOME,
-                    name: format!("team-{group}"),
-                    description: String::new(),
-                    private_projects: false,
-                    members_invite: false,
-                    recommended: false,
-                    created_by: None,
-                    created_at: 1,
-                    version: 1,
-                    roster: 0,
-                    updated_at: 1,
-                },
-            )?;
+            let id = TeamId(PEOPLE + 1 + group);
+            tx.put(&schema::TEAMS, &Team::new(id, HOME, format!("team-{group}"), 1))?;
         }
         Ok(())
     });

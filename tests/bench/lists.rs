@@ -57,6 +57,7 @@ fn fill(dir: &Path, size: Size) {
             ip: String::new(),
             agent: String::new(),
             csrf: "csrf".to_owned(),
+            org: None,
         };
         tx.put(&schema::SESSIONS, &session)
     });
@@ -74,7 +75,7 @@ fn fill(dir: &Path, size: Size) {
             org_role: OrgRole::Member,
             by: UserId(1),
             token: String::new(),
-            vouched: false,
+            by_mail: false,
             link_at: 0,
             created_at: now,
             expires_at: now + 1_000_000_000,
