@@ -29,7 +29,7 @@ mod tests;
 
 pub use doctor::examine;
 pub use range::{Cursor, Listed, MAX_KEY, MAX_PAGE, Range};
-pub use read::{Read, Rows, Snapshot};
+pub use read::{Placed, Read, Rows, Snapshot};
 pub use table::{
     AnyTable, Index, IndexOf, Kind, Multi, Record, Reference, Schema, Sequence, Table, Tally, Unique, Walkable,
 };

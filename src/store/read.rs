@@ -52,6 +52,9 @@ impl Rows for Snapshot {
     }
 }
 
+/// What a listing found, each with its place, from which the listing goes on in either direction.
+pub type Placed<T> = Vec<(Cursor, T)>;
+
 /// Typed reads.
 pub trait Read: Rows {
     /// The record with this key.
@@ -135,7 +138,7 @@ pub trait Read: Rows {
     }
 
     /// [`Self::list_by`] with the place of each record, from which a listing goes on in either direction; and whether more follow.
-    fn placed_by<I: Index>(&self, index: &I, range: Range) -> Result<(Vec<(Cursor, I::Value)>, bool)> {
+    fn placed_by<I: Index>(&self, index: &I, range: Range) -> Result<(Placed<I::Value>, bool)> {
         let (rows, more) = self.rows_by(index, range)?;
         let mut items = Vec::with_capacity(rows.len());
         for (place, row) in rows {
@@ -145,7 +148,7 @@ pub trait Read: Rows {
     }
 
     /// [`Self::list`] with the place of each record, and whether more follow.
-    fn placed<V: Record>(&self, table: &Table<V>, range: Range) -> Result<(Vec<(Cursor, V)>, bool)> {
+    fn placed<V: Record>(&self, table: &Table<V>, range: Range) -> Result<(Placed<V>, bool)> {
         let page = self.list(table, range)?;
         let place = |value: V| (Cursor::at(&value.key()), value);
         Ok((page.items.into_iter().map(place).collect(), page.next.is_some()))
@@ -153,7 +156,7 @@ pub trait Read: Rows {
 
     /// Places and row keys of the records that an index leads to, and whether more follow.
     #[doc(hidden)]
-    fn rows_by<I: Index>(&self, index: &I, range: Range) -> Result<(Vec<(Cursor, Vec<u8>)>, bool)> {
+    fn rows_by<I: Index>(&self, index: &I, range: Range) -> Result<(Placed<Vec<u8>>, bool)> {
         let (mut from, to) = range.bounds(index.index_number());
         let table = self.table_of(TypeId::of::<I::Value>());
         let (mut rows, mut more, mut skip) = (Vec::new(), false, range.skip);

@@ -712,7 +712,7 @@ async fn an_account_made_with_somebody_elses_address_catches_none_of_their_token
     // Nor does a machine of that subject stand behind it.
     w.app
         .act(&shell(), |cx| {
-            ops::teams::create(cx, "ml", Some("ana"))?;
+            ops::teams::create(cx, &ops::teams::NewTeam::named("ml"), Some("ana"))?;
             let new = NewService { name: "catcher".into(), subject: Some("zoe@example.com".into()) };
             service_accounts::create_in_team(cx, "ml", &new).map(drop)
         })

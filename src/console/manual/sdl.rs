@@ -58,7 +58,9 @@ fn parts() -> Vec<Part> {
             open.push_str(text);
             if open.matches('(').count() == open.matches(')').count() {
                 let field = Part { doc: std::mem::take(&mut doc), text: std::mem::take(&mut open), fields: vec![] };
-                parts.last_mut().map(|part| part.fields.push(field));
+                if let Some(part) = parts.last_mut() {
+                    part.fields.push(field);
+                }
             }
         } else {
             let text = text.trim_end_matches(['{', ' ']).to_owned();

@@ -98,7 +98,7 @@ async fn f169_a_team_keeps_its_storage_type_and_the_role_of_newcomers() {
     w.app
         .act(&shell(), move |cx| {
             let mut toll = Toll::default();
-            provision_teams::change(cx, &mut toll, id, &Condition::default(), &[new.clone()]).map(drop)
+            provision_teams::change(cx, &mut toll, id, &Condition::default(), std::slice::from_ref(&new)).map(drop)
         })
         .await
         .unwrap();

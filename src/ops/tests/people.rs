@@ -569,7 +569,12 @@ async fn an_address_that_nobody_proved_finds_nobody_to_give_something_to() {
     refused(w.app.invite(&as_user(&ana), wanted.clone(), false).await.unwrap_err());
     refused(w.app.invite_to_team(&as_user(&ana), "lab", address, "member", false).await.unwrap_err());
     let by = as_user(&ana);
-    refused(w.app.act(&by, move |cx| teams::create(cx, "new", Some(address)).map(drop)).await.unwrap_err());
+    refused(
+        w.app
+            .act(&by, move |cx| teams::create(cx, &teams::NewTeam::named("new"), Some(address)).map(drop))
+            .await
+            .unwrap_err(),
+    );
     let new = NewProject {
         entity: Some("acme".into()),
         name: "vault".into(),

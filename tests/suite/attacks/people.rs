@@ -73,7 +73,7 @@ fn numbers_of_other_peoples_invitations_reach_nothing() {
         let csrf = page.page("/console/account").form("/logout").fields[0].clone();
         for id in 0..6 {
             for what in ["resend", "link", "withdraw", "accept"] {
-                let reply = page.post_form(&format!("/console/invitations/{id}/{what}"), &[csrf.clone()]);
+                let reply = page.post_form(&format!("/console/invitations/{id}/{what}"), std::slice::from_ref(&csrf));
                 assert!(!reply.body.contains("/invite?code="), "{what} {id}: {}", reply.text());
                 is_refused(&format!("{} {what} {id}", person.username), &reply);
             }
