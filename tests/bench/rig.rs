@@ -145,11 +145,7 @@ impl Running {
     /// Processor time of all threads so far.
     pub fn processor_time(&self) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let nanos = |task: std::fs::DirEntry| {
-            let stat = std::fs::read_to_string(task.path().join("schedstat")).unwrap();
-            stat.split(' ').next().unwrap().parse::<u64>().unwrap()
-        };
-        Duration::from_nanos(tasks.map(|task| nanos(task.unwrap())).sum())
+        tasks.map(|task| time_of_task(&task.unwrap().path())).sum()
     }
 
     /// SIGTERM, and waits.
@@ -165,6 +161,16 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn time_of_task(task: &Path) -> Duration {
+    let stat = std::fs::read_to_string(task.join("schedstat")).unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// Processor time of this thread so far.
+pub fn thread_time() -> Duration {
+    time_of_task(Path::new("/proc/thread-self"))
 }
 
 /// Runs a command of the executable on `dir`; gives what it printed.
