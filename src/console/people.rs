@@ -32,6 +32,7 @@ pub fn row(cx: &Asking, visit: &Visit, user: &User) -> Result<PersonRow> {
             .membership(visit.org)
             .filter(|_| !user.is_service())
             .map(|m| (Mark::seat(m.models.as_str()), Mark::seat(m.weave.as_str()))),
+        active: words::stamp_or(ops::users::last_active(cx, user.id)?, visit.now, "never active"),
         created: words::stamp(user.created_at, visit.now),
         pickable: user.id != visit.me.id,
     })

@@ -263,8 +263,16 @@ async fn apply(
         "owner" => {
             let who = fields.text("who").to_owned();
             let said = format!("{who} owns the project now.");
+            let was = app
+                .ask(&visit.caller, |cx| ops::project_members::owner(cx, &ops::projects::get(cx, names.0, names.1)?));
             app.act(&visit.caller, move |cx| ops::project_members::set_owner(cx, &team, &project, &who)).await?;
-            visit.done(&access, said)
+            // Back to somebody who is in the team still; others cannot own it.
+            let was = was.ok().flatten().filter(|(_, present)| *present);
+            let undo = was.map(|(user, _)| Undo {
+                action: format!("{base}/owner"),
+                fields: vec![("who".to_owned(), user.username)],
+            });
+            visit.done_or_undo(&access, said, undo)
         }
         "delete" => {
             if fields.text("sure") != project {

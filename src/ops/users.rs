@@ -2,6 +2,7 @@
 //! every path that could lose one ends in [`keep_an_admin`], inside the transaction.
 
 use super::{Acting, Cx, absent, changed, membership, or_absent, user_named};
+use crate::clock::Millis;
 use crate::error::{Code, Error, Result};
 use crate::model::audit::Change;
 use crate::model::credential::ApiKey;
@@ -139,6 +140,12 @@ pub fn admins_of<V: Read>(cx: &Cx<V>, at_most: usize) -> Result<Vec<User>> {
     let org = cx.org()?;
     let _grant = cx.allow(Action::UserList, Resource::Org(org))?;
     Ok(cx.view().list_by(&schema::ADMINS_OF_ORG, Range::all().under(&(org,)).limit(at_most))?.items)
+}
+
+/// When somebody last used their account, as it is noted about once a minute.
+pub fn last_active<V: Read>(cx: &Cx<V>, user: UserId) -> Result<Option<Millis>> {
+    let _grant = cx.allow(Action::UserRead, Resource::User(user))?;
+    Ok(cx.view().get(&schema::ACTIVITY, &user)?.map(|activity| activity.last_at))
 }
 
 /// Activates or deactivates a person where the asker acts: of somebody who belongs to another organization too, the belonging to

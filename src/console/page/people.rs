@@ -25,6 +25,8 @@ pub struct PersonRow {
     pub seats: Option<(Mark, Mark)>,
     /// Their teams.
     pub teams: Vec<String>,
+    /// When they were last active.
+    pub active: Stamp,
     /// Created.
     pub created: Stamp,
     /// Whether bulk actions may pick this row.
