@@ -197,7 +197,7 @@ impl App {
     /// read once. `origin` is written out only for the event of a refusal.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] before `f` runs, else its own.
+    /// [`crate::error::Code::Unauthenticated`] before `f` runs, else its own.
     pub fn ask_by_key<T>(
         &self,
         presented: &str,
@@ -359,7 +359,7 @@ impl App {
     /// Saves settings and puts them in force.
     ///
     /// # Errors
-    /// [`Code::SettingPinned`], [`Code::InvalidValue`], [`Code::Denied`].
+    /// [`crate::error::Code::SettingPinned`], [`crate::error::Code::InvalidValue`], [`crate::error::Code::Denied`].
     pub async fn save_settings(&self, who: &Caller, changes: Changes) -> Result<()> {
         let kept = self.ask(who, |cx| {
             ops::settings::may_save(cx)?;
@@ -435,7 +435,7 @@ impl App {
     /// The ticket in such an address with its account as the caller, as long as both are good.
     ///
     /// # Errors
-    /// [`Code::Denied`].
+    /// [`crate::error::Code::Denied`].
     pub fn by_ticket(&self, text: &str, way: Way, origin: Origin) -> Result<(Ticket, Caller)> {
         let now = self.clock.now();
         let ticket = Ticket::open(text, &self.ticket_key, way, now)?;
