@@ -56,7 +56,7 @@ fn listings(cursor: &Cursor, limit: usize) {
     let events = |after: Option<Cursor>, limit: usize| {
         APP.ask(&root, |cx| audit::search(cx, &audit::Search { limit, after, ..audit::Search::default() })).unwrap()
     };
-    let ids = |page: &bailiwick::store::Listed<bailiwick::model::audit::Event>| -> Vec<EventId> {
+    let ids = |page: &audit::Found| -> Vec<EventId> {
         page.items.iter().map(|e| e.id).collect()
     };
     let whole = ids(&events(None, 1_000));
