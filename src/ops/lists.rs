@@ -120,8 +120,8 @@ pub struct Reaching<'a> {
     pub visibility: Option<Visibility>,
 }
 
-/// The projects of the asker's organization that the asker may read, with the name of their team or person: the asker's own first, then those of each of
-/// the asker's teams, then those that everyone in the organization can reach; each by name.
+/// The projects of the asker's organization that the asker may read, with the name of their team or person: the asker's own
+/// first, then those of each of the asker's teams, then those that everyone in the organization can reach; each by name.
 pub fn projects<V: Read>(cx: &Cx<V>, asked: &Reaching, turn: &Turn) -> Result<Page<(String, Project)>> {
     let (org, view) = (cx.org()?, cx.view());
     let me = super::users::oneself(cx)?;

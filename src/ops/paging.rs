@@ -3,7 +3,7 @@
 //! rows at most and may be short, with more behind it.
 
 use crate::error::Result;
-use crate::store::{Cursor, Range};
+use crate::store::{Cursor, Placed, Range};
 
 /// How many rows one page looks at, at most.
 pub(super) const LOOK_MAX: usize = 2_000;
@@ -40,7 +40,7 @@ pub struct Page<T> {
 }
 
 /// What a part of a list gives for a range: rows with their places, and whether more follow.
-pub(super) type Rows<T> = Result<(Vec<(Cursor, T)>, bool)>;
+pub(super) type Rows<T> = Result<(Placed<T>, bool)>;
 
 /// The page that `turn` asks for of the `parts`, in their order, or from the end where `down`. `list` reads a part, `keep` says
 /// what a row becomes; none is left out.

@@ -128,35 +128,13 @@ pub trait Read: Rows {
 
     /// Records by an index.
     fn list_by<I: Index>(&self, index: &I, range: Range) -> Result<Listed<I::Value>> {
-        let (rows, more) = self.rows_by(index, range)?;
-        let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
-        let mut items = Vec::with_capacity(rows.len());
-        for (_, row) in rows {
-            items.push(self.load(&row)?.ok_or_else(dangling)?);
-        }
-        Ok(Listed { items, next })
+        let (placed, more) = self.placed_by(index, range)?;
+        let next = placed.last().filter(|_| more).map(|(place, _)| place.clone());
+        Ok(Listed { items: placed.into_iter().map(|(_, value)| value).collect(), next })
     }
 
     /// [`Self::list_by`] with the place of each record, from which a listing goes on in either direction; and whether more follow.
     fn placed_by<I: Index>(&self, index: &I, range: Range) -> Result<(Placed<I::Value>, bool)> {
-        let (rows, more) = self.rows_by(index, range)?;
-        let mut items = Vec::with_capacity(rows.len());
-        for (place, row) in rows {
-            items.push((place, self.load(&row)?.ok_or_else(dangling)?));
-        }
-        Ok((items, more))
-    }
-
-    /// [`Self::list`] with the place of each record, and whether more follow.
-    fn placed<V: Record>(&self, table: &Table<V>, range: Range) -> Result<(Placed<V>, bool)> {
-        let page = self.list(table, range)?;
-        let place = |value: V| (Cursor::at(&value.key()), value);
-        Ok((page.items.into_iter().map(place).collect(), page.next.is_some()))
-    }
-
-    /// Places and row keys of the records that an index leads to, and whether more follow.
-    #[doc(hidden)]
-    fn rows_by<I: Index>(&self, index: &I, range: Range) -> Result<(Placed<Vec<u8>>, bool)> {
         let (mut from, to) = range.bounds(index.index_number());
         let table = self.table_of(TypeId::of::<I::Value>());
         let (mut rows, mut more, mut skip) = (Vec::new(), false, range.skip);
@@ -178,9 +156,20 @@ pub trait Read: Rows {
             }
             !more
         })?;
+        let mut items = Vec::with_capacity(rows.len());
+        for (place, row) in rows {
+            items.push((place, self.load(&row)?.ok_or_else(dangling)?));
+        }
         // Nothing can be gone on behind where nothing was given.
-        let more = more && !rows.is_empty();
-        Ok((rows, more))
+        let more = more && !items.is_empty();
+        Ok((items, more))
+    }
+
+    /// [`Self::list`] with the place of each record, and whether more follow.
+    fn placed<V: Record>(&self, table: &Table<V>, range: Range) -> Result<(Placed<V>, bool)> {
+        let page = self.list(table, range)?;
+        let place = |value: V| (Cursor::at(&value.key()), value);
+        Ok((page.items.into_iter().map(place).collect(), page.next.is_some()))
     }
 
     /// How many records have `key` in a tally: reads one row.
