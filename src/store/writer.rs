@@ -1,7 +1,8 @@
 //! Two threads that write. The *writer* runs closures from a bounded queue, each on its own overlay; the *committer* commits
 //! what a whole batch of them wrote, then answers them all (group commit: many writers share one fsync). While a batch is
 //! being committed the next one runs already, over the rows that are on their way; should those not arrive, it runs again.
-//! Who writes alone is committed at once; where many write, a batch waits a moment for those who are about to write again.
+//! Who writes alone is committed at once; where many write, a batch waits a moment until half of them are in it, so that the
+//! other half come and run while it is being committed.
 //! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the closures again.
 
 use super::engine::{Batch, Commit, CommitError, Engine, EngineError, EngineFault, uncommitted};
@@ -346,6 +347,11 @@ impl Writer<'_> {
                 (_, here) if room => gather(self.landed, here),
                 _ => Patience::None,
             };
+            if patience == Patience::None {
+                // Whoever is in the queue already belongs to the next half.
+                self.commit();
+                continue;
+            }
             match self.inbox.next(room, patience, flying) {
                 Next::Run(job) => self.execute(job),
                 Next::Committed(outcome) => self.committed(outcome),
@@ -444,9 +450,10 @@ impl Writer<'_> {
 
 /// What a batch of `here` closures waits for before its commit. A commit costs nearly the same whether few or many share it,
 /// and clients who were answered together come back one after the other: without this, sixty-four of them end in batches of
-/// eight. So it waits for as many as had `landed` or waited then, not longer than [`GATHER`] after that.
+/// eight. With all of them in one batch, on the other hand, nobody would be left to run while it is being committed. So it
+/// waits for half of those who had `landed` or waited then, not longer than [`GATHER`] after that.
 fn gather((known, at): (usize, Instant), here: usize) -> Patience {
-    match known.checked_sub(here) {
+    match known.div_ceil(2).checked_sub(here) {
         None | Some(0) => Patience::None,
         Some(missing) => Patience::For(missing, at + GATHER),
     }
@@ -491,8 +498,9 @@ mod tests {
         let at = Instant::now();
         assert_eq!(gather((0, at), 1), Patience::None, "the first one ever");
         assert_eq!(gather((1, at), 1), Patience::None, "who writes alone");
-        assert_eq!(gather((9, at), 2), Patience::For(7, at + GATHER));
-        assert_eq!(gather((9, at), 9), Patience::None, "everybody is here");
+        assert_eq!(gather((2, at), 1), Patience::None, "one runs while the other is being committed");
+        assert_eq!(gather((9, at), 2), Patience::For(3, at + GATHER));
+        assert_eq!(gather((9, at), 5), Patience::None, "half of them are here");
         assert_eq!(gather((9, at), 12), Patience::None);
     }
 }
