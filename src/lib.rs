@@ -48,3 +48,8 @@ pub mod rest;
 pub mod runs;
 pub mod scim;
 pub mod store;
+
+/// Rows and answers are made on one thread and freed on another all the time, where the C library's allocator takes a lock
+/// of the arena they came from. This one is about a sixth faster for writes of many clients, and costs a megabyte.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
