@@ -95,7 +95,7 @@ async fn post(app: web::Data<App>, request: HttpRequest, body: web::Bytes) -> Re
         absent::check(&app, &who, document, operation.as_deref(), &variables)?;
     }
     asked.variables = variables;
-    let asked = asked.data(app.into_inner()).data(who).data(claimed(&request));
+    let asked = asked.data(types::Asker::new(app.into_inner(), who, claimed(&request)));
     Ok(answer(SCHEMA.execute(asked).await, &request))
 }
 

@@ -3,7 +3,7 @@
 use super::access::{SeatCounts, UserReach};
 use super::roles::Role;
 use super::teams::{Entity, TeamConnection, TeamEdge};
-use super::types::{DateTime, Json, PageInfo, of, page, shown};
+use super::types::{DateTime, Json, PageInfo, of, org_of, page, shown};
 use crate::model::credential::ApiKey;
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
@@ -32,8 +32,7 @@ impl User {
 
     /// The belonging to the organization in which the asker acts, where the asker may see the record.
     fn here(&self, cx: &Context<'_>) -> Result<Option<Option<&OrgMembership>>> {
-        let (app, who) = of(cx);
-        let org = app.ask(who, |cx| cx.org()).map_err(shown)?;
+        let org = org_of(cx)?;
         Ok(self.whole.then(|| self.user.membership(org)))
     }
 
@@ -274,8 +273,7 @@ pub struct Organization(pub Org);
 
 impl Organization {
     fn is_current(&self, cx: &Context<'_>) -> Result<bool> {
-        let (app, who) = of(cx);
-        Ok(app.ask(who, |cx| cx.org()).map_err(shown)? == self.0.id)
+        Ok(org_of(cx)? == self.0.id)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::mutation::{HEAVY, SuccessPayload};
 use super::runs::{Run, from_file_id};
-use super::types::{JsonString, of, shown};
+use super::types::{JsonString, claimed, of, shown};
 use crate::error::{Error, Result as Outcome};
 use crate::model::RunId;
 use crate::model::run::RunState;
-use crate::ops::runs::upsert::{Claimed, Upsert};
+use crate::ops::runs::upsert::Upsert;
 use crate::ops::runs::{change, files, filter::Filter, list};
 use crate::ops::{self};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -41,7 +41,7 @@ impl RunChanges {
             state: input.state.as_deref().map(RunState::parse).transpose().map_err(shown)?,
             config: input.config.map(|c| c.0),
             summary: input.summary_metrics.map(|s| s.0),
-            claimed: cx.data_opt::<Claimed>().cloned().unwrap_or_default(),
+            claimed: claimed(cx),
         };
         let (seen, inserted) = app.act(who, move |cx| ops::runs::upsert::upsert(cx, &asked)).await.map_err(shown)?;
         Ok(Some(UpsertBucketPayload {
