@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use redb::{Database, Durability, TableDefinition};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
@@ -103,6 +105,7 @@ pub struct Bare {
 }
 
 impl Bare {
+    /// Opens the file, or makes it.
     pub fn create(path: &Path) -> Bare {
         let mut builder = Database::builder();
         builder.set_cache_size(64 * 1024 * 1024);
@@ -113,21 +116,49 @@ impl Bare {
         Bare { database }
     }
 
-    /// Puts `users` in, [`GROUP`] to a commit; users per second.
+    /// Puts `users` in, `group` to a commit; users per second.
     pub fn commit_in_groups(&self, users: &[UserRows], group: usize) -> f64 {
         let started = Instant::now();
-        for group in users.chunks(group) {
-            let mut transaction = self.database.begin_write().unwrap();
-            transaction.set_durability(Durability::Immediate).unwrap();
-            {
-                let mut table = transaction.open_table(ROWS).unwrap();
-                for (key, value) in group.iter().flatten() {
-                    table.insert(key.as_slice(), value.as_slice()).unwrap();
-                }
-            }
-            transaction.commit().unwrap();
-        }
+        users.chunks(group).for_each(|group| self.commit(group.iter()));
         users.len() as f64 / started.elapsed().max(Duration::from_micros(1)).as_secs_f64()
+    }
+
+    /// The same asked for by `clients` at once, each of whom waits for theirs before they ask for the next: a commit is of
+    /// whoever waits.
+    pub fn commit_for_clients(&self, users: &[UserRows], clients: usize) -> f64 {
+        let (started, next) = (Instant::now(), AtomicUsize::new(0));
+        let (ask, asked) = channel::<(&UserRows, SyncSender<()>)>();
+        std::thread::scope(|scope| {
+            for _ in 0..clients {
+                let (ask, next) = (ask.clone(), &next);
+                scope.spawn(move || {
+                    let (answer, answered) = sync_channel(1);
+                    while let Some(user) = users.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        ask.send((user, answer.clone())).unwrap();
+                        answered.recv().unwrap();
+                    }
+                });
+            }
+            drop(ask);
+            while let Ok(first) = asked.recv() {
+                let group: Vec<_> = std::iter::once(first).chain(asked.try_iter()).collect();
+                self.commit(group.iter().map(|(user, _)| *user));
+                group.iter().for_each(|(_, answer)| answer.send(()).unwrap());
+            }
+        });
+        users.len() as f64 / started.elapsed().as_secs_f64()
+    }
+
+    fn commit<'a>(&self, group: impl Iterator<Item = &'a UserRows>) {
+        let mut transaction = self.database.begin_write().unwrap();
+        transaction.set_durability(Durability::Immediate).unwrap();
+        {
+            let mut table = transaction.open_table(ROWS).unwrap();
+            for (key, value) in group.flatten() {
+                table.insert(key.as_slice(), value.as_slice()).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
     }
 
     /// Bytes of the pages in use. Not what the engine calls fragmented: that counts the free pages of a file that grows by

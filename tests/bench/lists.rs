@@ -18,8 +18,8 @@ use bailiwick::store::{Cursor, Store, schema};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// As many teams that a page of them is full, and members and projects of a team as in the large one.
-const SMALL: Size = Size { users: 1_000, teams: 60, projects: 600 };
+/// As many teams that a page and a form that offers them are full, with as many projects each as in the large one.
+const SMALL: Size = Size { users: 1_000, teams: 240, projects: 2_400 };
 const TOKEN: &str = "benchsession07abcdefghijklmnopqrstuvwxyz";
 const REQUESTS: usize = 41;
 const ROUNDS: usize = 3;
@@ -84,18 +84,21 @@ fn fill(dir: &Path, size: Size) {
     });
     in_pieces(&app.store, size.users, move |tx, n| {
         let person = world::person(n);
-        let (action, outcome) = match n % 100 {
-            1 => ("project:delete", Outcome::Denied),
+        // Among a thousand, half of them as old as the page in the middle, are as many of each kind as fill two pages.
+        let (action, outcome) = match n % 20 {
+            1 | 11 => ("project:delete", Outcome::Denied),
             2 => ("user:login", Outcome::Failed),
-            3..20 => ("team:update", Outcome::Done),
-            20..60 => ("user:login", Outcome::Done),
+            3..8 => ("team:update", Outcome::Done),
+            8..14 => ("user:login", Outcome::Done),
             _ => ("user:create", Outcome::Done),
         };
+        // Whoever was denied is one person, who did other things too.
+        let actor = 1 + n % 5;
         let event = Event {
             id: EventId::new(now - (size.users - n) as i64 * 10, u128::from(n)),
             org: HOME,
             at: now - (size.users - n) as i64 * 10,
-            actor: Named::new("user", UserId(1 + n % 50), format!("user-{:05}", 1 + n % 50)),
+            actor: Named::new("user", UserId(actor), format!("user-{actor:05}")),
             credential: String::new(),
             origin: Origin::default(),
             action: action.to_owned(),

@@ -179,7 +179,8 @@ pub fn team(size: Size, n: u64) -> Team {
     Team { created_by: Some(UserId(1)), ..Team::new(id, HOME, format!("team-{n:03}"), AT) }
 }
 
-/// The person of number `n`: 1 and 2 administer the organization.
+/// The person of number `n`: 1 and 2 administer the organization; among a thousand are as many viewers and deactivated people
+/// as fill a page.
 pub fn person(n: u64) -> User {
     User {
         id: UserId(n),
@@ -187,12 +188,12 @@ pub fn person(n: u64) -> User {
         username: format!("user-{n:05}"),
         name: format!("User Number {n}"),
         emails: vec![Email { address: format!("user-{n:05}@example.org"), verified: true }],
-        status: if n % 97 == 5 { Status::Deactivated } else { Status::Active },
+        status: if n % 19 == 5 { Status::Deactivated } else { Status::Active },
         orgs: vec![OrgMembership::new(
             HOME,
             match n {
                 1 | 2 => OrgRole::Admin,
-                _ if n % 50 == 7 => OrgRole::Viewer,
+                _ if n % 19 == 7 => OrgRole::Viewer,
                 _ => OrgRole::Member,
             },
         )],

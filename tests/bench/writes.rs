@@ -46,28 +46,38 @@ impl Creator<'_> {
     }
 }
 
-pub fn measure(report: &mut Report) {
-    let (dir, scripts) = (rig::directory(), rig::directory());
-    let made = rig::shell(
-        dir.path(),
-        &["user", "create", "admin@example.org", "--org-role", "admin", "--with-api-key", "--json"],
-    );
+/// A running instance and whoever creates in it.
+fn instance<'a>(dir: &Path, scripts: &'a Path) -> (Running, Creator<'a>) {
+    let made =
+        rig::shell(dir, &["user", "create", "admin@example.org", "--org-role", "admin", "--with-api-key", "--json"]);
     let pair = format!("api:{}", made["apiKey"].as_str().unwrap());
     let auth = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-    let server = Running::start(dir.path(), &[]);
-    report.note("4 KiB fsyncs of this disk", format!("{}/s", count(rig::fsyncs_per_second(scripts.path()))), "");
-    let mut creator = Creator { dir: scripts.path(), url: server.url.clone(), auth, next: 0, answered: 0 };
-    let rows = limit::rows_of_users(0, 2 * LIMIT_USERS);
-    let (first, second) = rows.split_at(LIMIT_USERS as usize);
+    let server = Running::start(dir, &[]);
+    let url = server.url.clone();
+    (server, Creator { dir: scripts, url, auth, next: 0, answered: 0 })
+}
 
-    let empty = stage(report, "empty store", &mut creator, scripts.path(), first);
+pub fn measure(report: &mut Report) {
+    let scripts = rig::directory();
+    report.note("4 KiB fsyncs of this disk", format!("{}/s", count(rig::fsyncs_per_second(scripts.path()))), "");
+    let rows = limit::rows_of_users(0, FULL + LIMIT_USERS);
+    let first = rig::directory();
+    let (server, mut creator) = instance(first.path(), scripts.path());
+    let empty = stage(report, "empty store", &mut creator, &rows[..LIMIT_USERS as usize], None);
+    server.stop();
+
+    let dir = rig::directory();
+    let (server, mut creator) = instance(dir.path(), scripts.path());
     let before_fill = std::time::Instant::now();
     while creator.answered < FULL {
         creator.run(64, SECONDS);
     }
     let filling = before_fill.elapsed().as_secs_f64();
-    report.note("filling up to 100,000 users, c64", format!("{filling:.0} s"), "");
-    let full = stage(report, "100,000 users", &mut creator, scripts.path(), second);
+    report.note(format!("filling up to {} users, c64", count(creator.answered as f64)), format!("{filling:.0} s"), "");
+    let (stored, rows) = rows.split_at(FULL as usize);
+    let filled = scripts.path().join("filled.redb");
+    Bare::create(&filled).commit_in_groups(stored, 2_000);
+    let full = stage(report, "100,000 users", &mut creator, rows, Some(&filled));
     report.compared(
         "creations c64, 100,000 users stored",
         format!("{}/s", count(full)),
@@ -81,17 +91,21 @@ pub fn measure(report: &mut Report) {
     let stored = store.read(|view| view.count(&schema::USERS, Range::all(), usize::MAX)).unwrap() as u64;
     drop(store);
     assert!(stored > answered, "{answered} creations were answered, {stored} users are stored");
-    size(report, dir.path(), scripts.path(), &rows, stored);
+    size(report, dir.path(), scripts.path(), rows, stored);
 }
 
-/// Measures at all concurrencies, each run next to one of the limit; gives the median rate at 64 clients.
-fn stage(report: &mut Report, stage: &str, creator: &mut Creator, dir: &Path, rows: &[UserRows]) -> f64 {
+/// Measures at all concurrencies, each run next to one of the limit, which puts `rows` into an empty database or a copy of
+/// `filled`; gives the median rate at 64 clients.
+fn stage(report: &mut Report, stage: &str, creator: &mut Creator, rows: &[UserRows], filled: Option<&Path>) -> f64 {
     creator.run(16, 1);
     let (mut one, mut sixteen, mut all, mut ratios, mut limits) = (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..PAIRS {
         one.push(creator.run(1, SECONDS));
         sixteen.push(creator.run(16, SECONDS));
-        let path = dir.join("limit.redb");
+        let path = creator.dir.join("limit.redb");
+        if let Some(filled) = filled {
+            std::fs::copy(filled, &path).unwrap();
+        }
         let bare = Bare::create(&path);
         let limit = bare.commit_in_groups(rows, limit::GROUP);
         std::fs::remove_file(path).unwrap();
