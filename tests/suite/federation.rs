@@ -23,7 +23,7 @@ fn start(env: &[(&str, &str)]) -> (Server, Forger, Person) {
 }
 
 /// A token for `sub` with these changes.
-fn token(forger: &Forger, sub: &str, changes: &Value) -> String {
+pub fn token(forger: &Forger, sub: &str, changes: &Value) -> String {
     let mut claims =
         json!({ "iss": forger.issuer, "sub": sub, "aud": "default", "iat": now(), "exp": now() + 300, "jti": "j-1" });
     changes.as_object().unwrap().iter().for_each(|(name, value)| claims[name.as_str()] = value.clone());
@@ -31,7 +31,7 @@ fn token(forger: &Forger, sub: &str, changes: &Value) -> String {
 }
 
 /// The form as the wandb client sends it: the colons of the grant type are not encoded.
-fn exchange(client: &Client, assertion: &str) -> Reply {
+pub fn exchange(client: &Client, assertion: &str) -> Reply {
     client.send("POST", "/oidc/token", &[FORM], Some(format!("grant_type={GRANT}&assertion={assertion}").as_bytes()))
 }
 
@@ -42,7 +42,7 @@ fn given(client: &Client, forger: &Forger, sub: &str) -> String {
 }
 
 /// The sentence of a refusal in the form of RFC 6749.
-fn refused(reply: &Reply, status: u16, code: &str) -> String {
+pub fn refused(reply: &Reply, status: u16, code: &str) -> String {
     let body = reply.json();
     assert_eq!((reply.status, body["error"].as_str()), (status, Some(code)), "{reply:?}");
     assert!(body["access_token"].is_null());

@@ -1,6 +1,9 @@
 //! Several organizations on one instance as people, scripts and directories meet them: made, joined, chosen and left, and that
 //! nothing of one is seen in another on any surface.
 
+use crate::federation::{exchange, refused, token};
+use crate::harness::provider::Forger;
+use crate::harness::sdk::Sdk;
 use crate::harness::{Client, PASSWORD, Person, Server, Setup, browser as chromium};
 use serde_json::{Value, json};
 
@@ -17,7 +20,11 @@ struct Stage {
 }
 
 fn several() -> Server {
-    Server::start(Setup::default().arg("--multi-org"))
+    Server::start(several_with(Setup::default()))
+}
+
+fn several_with(setup: Setup) -> Setup {
+    setup.arg("--multi-org")
 }
 
 fn user_in(server: &Server, name: &str, org: &str, role: &str) -> Person {
@@ -65,9 +72,22 @@ fn set_default(client: &Client, org: &str) -> Value {
     client.data(query, json!({ "n": org }))
 }
 
+/// A key of somebody that counts in labs alone, made while their session is there.
+fn key_of_labs(server: &Server, who: &Person) -> String {
+    let session = browser(server, who);
+    assert_eq!(switch(&session, "labs"), 303);
+    let made =
+        session.submit("/authorize", "/authorize", &[("name", "labs"), ("reach", "organization")]).is(200).text();
+    made.split_whitespace().find(|w| w.len() == 40 && w.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap().to_owned()
+}
+
 impl Stage {
     fn new() -> Stage {
-        let server = several();
+        Stage::with(Setup::default())
+    }
+
+    fn with(setup: Setup) -> Stage {
+        let server = Server::start(several_with(setup));
         let root = server.person_with_password("root", "admin");
         let lara = user_in(&server, "lara", "default", "member");
         assert_eq!(server.cli(&["org", "create", "labs", "--admin", "lara", "--json"]).json()["name"], "labs");
@@ -184,12 +204,7 @@ fn f234_scim_acts_in_the_default_organization_and_a_narrowed_key_in_its_own() {
     };
     let (first, second) = (["bea", "dan", "mia", "root"], ["bea", "dan", "lara"]);
     assert_eq!(names(&stage.dan.client), first);
-    // A key that counts in labs alone, made while the session is there.
-    let dan = browser(&stage.server, &stage.dan);
-    assert_eq!(switch(&dan, "labs"), 303);
-    let made = dan.submit("/authorize", "/authorize", &[("name", "labs"), ("reach", "organization")]).is(200).text();
-    let key = made.split_whitespace().find(|w| w.len() == 40 && w.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap();
-    let narrow = stage.server.anonymous().key(key);
+    let narrow = stage.server.anonymous().key(&key_of_labs(&stage.server, &stage.dan));
     assert_eq!(names(&narrow), second);
     let new =
         |name: &str| json!({"userName": name, "emails": [{"value": format!("{name}@example.com"), "primary": true}]});
@@ -463,6 +478,80 @@ fn f001_f002_f151_nothing_of_one_organization_is_seen_in_another() {
     // And nothing of it was changed by the asking.
     assert_eq!(lara.client.scim_get(&format!("/Users/{lara_id}"))["active"], true);
     assert!(lara.client.reads("optics", "open"));
+}
+
+/// One issuer, trusted by both: the audience says which of them a token opens.
+#[test]
+fn f080_a_token_for_one_organization_opens_that_one_alone() {
+    let stage = Stage::with(Setup::default().env("BAILIWICK_ALLOW_LOOPBACK_ISSUERS", "true"));
+    let (forger, anyone) = (Forger::start(), stage.server.anonymous());
+    for org in ["default", "labs"] {
+        stage.server.cli(&["issuer", "add", &forger.issuer, "--org", org]).ok();
+    }
+    let ask = |who: &str, aud: Value| {
+        exchange(&anyone, &token(&forger, &format!("{who}@example.com"), &json!({ "aud": aud })))
+    };
+    let people = |reply: crate::harness::Reply| -> Vec<String> {
+        let access = reply.is(200).json()["access_token"].as_str().unwrap().to_owned();
+        let found = anyone.bearer(&access).data("{ users { edges { node { username } } } }", json!({}));
+        let edges = found["users"]["edges"].as_array().unwrap().clone();
+        edges.iter().map(|e| e["node"]["username"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(people(ask("dan", json!("default"))), ["bea", "dan", "mia", "root"]);
+    assert_eq!(people(ask("dan", json!("labs"))), ["bea", "dan", "lara"]);
+    assert_eq!(people(ask("dan", json!(["wandb", "labs"]))), ["bea", "dan", "lara"], "the name decides");
+    // For both, for neither, or for one that the person is not in.
+    for (who, aud) in [
+        ("dan", json!(["default", "labs"])),
+        ("dan", json!("wandb")),
+        ("dan", json!("other")),
+        ("dan", json!("LABS")),
+        ("mia", json!("labs")),
+        ("lara", json!("default")),
+    ] {
+        refused(&ask(who, aud), 400, "invalid_grant");
+    }
+    // What labs trusts no more is over there, and there alone.
+    let (here, there) = (ask("dan", json!("default")).is(200).json(), ask("dan", json!("labs")).is(200).json());
+    let bearer = |reply: &Value| anyone.bearer(reply["access_token"].as_str().unwrap());
+    stage.server.cli(&["issuer", "remove", &forger.issuer, "--org", "labs"]).ok();
+    bearer(&there).get("/access/v1/subject").is(401);
+    bearer(&here).get("/access/v1/subject").is(200);
+    refused(&ask("dan", json!("labs")), 400, "invalid_grant");
+}
+
+/// The unmodified client with a key of the second organization does its whole administration there, and a run.
+#[test]
+fn f002_f221_f223_the_wandb_client_administers_the_organization_of_its_key() {
+    if !Sdk::Newest.present() {
+        return;
+    }
+    let stage = Stage::new();
+    let key = key_of_labs(&stage.server, &stage.dan);
+    let task = json!({
+        "team": "Optics", "project": "fusion", "email": "ana@example.com", "username": "ana",
+        "admin_email": "boss@example.com", "invitee": "bea", "search": "example.com",
+    });
+    let ran = Sdk::Newest.script(&stage.server.url, &key, "administer.py", &[&task.to_string()]);
+    ran.value("done");
+    let mut users: Vec<_> = ran.value("users").as_array().unwrap().iter().map(|u| u.as_str().unwrap()).collect();
+    users.sort_unstable();
+    assert_eq!(users, ["ana", "bea", "boss", "dan", "lara"], "nobody of the other organization");
+    assert_eq!(ran.value("create_admin")["admin"], true);
+    assert_eq!((ran.value("invite"), ran.value("delete_member")), (&json!(true), &json!(true)));
+    let run = json!({ "entity": "Optics-own", "project": "fusion", "id": "labs0001", "rows": 2 });
+    let ran = Sdk::Newest.script(&stage.server.url, &key, "run.py", &[&run.to_string()]);
+    assert_eq!(ran.value("path"), &json!(["Optics-own", "fusion", "labs0001"]));
+    ran.value("finish");
+    // All of it is in labs; where the same person begins without the key, nothing of it is listed, nor for the admin there.
+    assert_eq!(stage.lara.client.team("Optics").status, 200);
+    for client in [&stage.root.client, &stage.dan.client] {
+        let found = client.data("{ users { edges { node { username } } } }", json!({})).to_string();
+        assert!(!found.contains("ana") && !found.contains("boss"), "{found}");
+        assert!(!client.get("/admin/audit_logs").is(200).body.contains("Optics"));
+    }
+    // Dan reaches his own team by name wherever he begins; who is not of labs does not.
+    assert_eq!((stage.dan.client.team("Optics").status, stage.root.client.team("Optics").status), (200, 404));
 }
 
 #[test]
