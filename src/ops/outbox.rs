@@ -3,9 +3,10 @@
 
 use super::invitations::{Link, look};
 use super::{Acting, Cx, Grant};
-use crate::clock::{DAY, HOUR, MINUTE, Millis};
+use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::{Code, Error, Result};
 use crate::model::mail::{Letter, Mail, MailState};
+use crate::model::name::fold;
 use crate::model::role::Action;
 use crate::model::{MailId, OrgId};
 use crate::policy::Resource;
@@ -15,12 +16,26 @@ use crate::store::{Listed, Range, Read, Tx, schema};
 pub const PAUSES: [Millis; 8] = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, DAY];
 /// How long settled mails are listed.
 const KEPT: Millis = 30 * DAY;
+/// Mails about invitations that one address gets within [`WINDOW`] at most, whoever invites: an invitation can be withdrawn and
+/// made again as often as one likes.
+const TO_ONE: usize = 10;
+const WINDOW: Millis = HOUR;
 /// The longest answer of a mail server that is kept, in characters.
 const ANSWER_MAX: usize = 300;
 
 /// Puts a mail into the outbox, for the transaction of what it is about. Older ones about the same are void.
+///
+/// # Errors
+/// [`Code::TooManyAttempts`] where its address was sent too many about invitations of late.
 pub(super) fn queue(cx: &mut Acting, grant: &Grant, org: OrgId, to: &str, letter: Letter, link: &Link) -> Result<()> {
     if let Letter::Invitation(invite) = letter {
+        let lately = Range::all().under(&(fold(to),)).from(&(fold(to), cx.now() - WINDOW));
+        if cx.view().count(&schema::INVITING_MAIL, lately, TO_ONE)? >= TO_ONE {
+            let said = format!("{to} was sent {TO_ONE} invitations within an hour, and gets no more for now.");
+            return Err(Error::new(Code::TooManyAttempts, said)
+                .hint("Put all teams into one invitation, or try again in an hour.")
+                .retry_after(u32::try_from(WINDOW / SECOND).unwrap_or(u32::MAX)));
+        }
         let older: Vec<Mail> = cx.view().all_by(&schema::MAIL_OF_INVITE, &(invite,))?;
         for mail in older.into_iter().filter(|mail| mail.state == MailState::Waiting) {
             let void = Mail { state: MailState::Void, secret: String::new(), at: cx.now(), ..mail };

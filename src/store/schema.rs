@@ -440,7 +440,7 @@ pub static DOMAINS_OF_TEAM: Multi<Domain, (TeamId,)> =
     Multi::new(0x9007, "domains_of_team", |d, out| out.extend(d.default_team.map(|team| (team,))));
 /// Mail that is due or was sent.
 pub static OUTBOX: Table<Mail> =
-    Table::quiet(0x1002, "outbox", &[&OUTBOX_DUE, &OUTBOX_DONE, &OUTBOX_OF_ORG, &MAIL_OF_INVITE])
+    Table::quiet(0x1002, "outbox", &[&OUTBOX_DUE, &OUTBOX_DONE, &OUTBOX_OF_ORG, &MAIL_OF_INVITE, &INVITING_MAIL])
         .referring(|m, out| out.push(Reference::to(&ORGS, &m.org)))
         .counted_by(MAIL_IDS, |m| m.id.0);
 /// What waits, by when it is tried next.
@@ -462,6 +462,13 @@ pub static OUTBOX_OF_ORG: Multi<Mail, (OrgId,)> =
 pub static MAIL_OF_INVITE: Multi<Mail, (InviteId,)> = Multi::new(0x900B, "mail_of_invite", |m, out| {
     if let Letter::Invitation(id) = m.letter {
         out.push((id,));
+    }
+});
+
+/// The mails about invitations that an address gets, from whichever organization, by when.
+pub static INVITING_MAIL: Multi<Mail, (String, Millis)> = Multi::new(0x900D, "inviting_mail", |m, out| {
+    if let Letter::Invitation(_) = m.letter {
+        out.push((fold(&m.to), m.created_at));
     }
 });
 

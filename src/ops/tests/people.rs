@@ -307,6 +307,35 @@ async fn f141_f142_mail_waits_in_the_outbox_sealed_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn an_address_is_not_flooded_by_inviting_and_withdrawing() {
+    let w = world_with(MAIL);
+    let (ana, tea) = (w.user("ana", OrgRole::Admin).await, w.user("tea", OrgRole::Member).await);
+    w.team("acme", "tea").await;
+    let invite = async |whom: &str| w.app.invite_to_team(&as_user(&tea), "acme", whom, "member", true).await;
+    for n in 0..10 {
+        let Ok((Invited::Pending(waiting), _)) =
+            invite(if n % 2 == 0 { "z@example.com" } else { "Z@Example.com" }).await
+        else {
+            panic!("{n}")
+        };
+        let id = waiting.invite.id;
+        w.app.act(&as_user(&tea), move |cx| invitations::withdraw(cx, id)).await.unwrap();
+    }
+    let refused = invite("z@example.com").await.unwrap_err();
+    assert_eq!((refused.code(), refused.retry_after_seconds()), (Code::TooManyAttempts, Some(3_600)));
+    assert!(refused.sentence().contains("within an hour"), "{}", refused.sentence());
+    // By whomever; but nobody else is kept back, nor is an invitation whose link is handed over.
+    let done =
+        w.app.invite_many(&as_user(&ana), vec![to("z@example.com"), to("y@example.com")], true, false).await.unwrap();
+    assert!(done[0].0.is_err() && done[1].0.is_ok());
+    let (_, link) = w.to_team(&ana, "acme", "z@example.com", "member").await.unwrap();
+    assert!(link.is_some());
+    w.clock.set(START + HOUR + 1);
+    w.app.invite(&as_user(&ana), to("z@example.com"), true).await.unwrap();
+    assert!(w.findings().is_empty());
+}
+
+#[tokio::test]
 async fn a_refusal_of_a_mail_server_is_kept_in_its_words() {
     let w = world_with(MAIL);
     let ana = w.user("ana", OrgRole::Admin).await;
