@@ -22,13 +22,25 @@ fn found(client: &Client, query: &str) -> BTreeSet<String> {
     edges.iter().map(|e| e["node"]["username"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Fixed: the same places in the storm each time, while the disk makes its own moments.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Stores that a long run storms at once: one alone grows until most of the hour goes into looking through it.
+const STORES: usize = 4;
+
+/// So many rounds, spread over [`STORES`].
+fn long(rounds: usize, storm: fn(usize, u64)) {
+    std::thread::scope(|scope| {
+        for store in 0..STORES {
+            scope.spawn(move || storm(rounds / STORES, SEED.rotate_left(store as u32)));
+        }
+    });
+}
+
 /// Writers storm, the server dies at a moment nobody chose, and every acknowledged write is there afterwards.
-fn storm(rounds: usize) {
+fn storm(rounds: usize, mut seed: u64) {
     const WRITERS: usize = 6;
     let mut data = Data::new();
     let mut key = None;
-    // A fixed seed: the same places in the storm each time, while the disk makes its own moments.
-    let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
     for round in 0..rounds {
         let server = Server::start(Setup::default().data(&data).unchecked());
         let key = key.get_or_insert_with(|| server.person("root", "admin").key).clone();
@@ -87,7 +99,7 @@ fn storm(rounds: usize) {
 
 #[test]
 fn every_acknowledged_write_survives_kill_9_in_50_rounds() {
-    storm(50);
+    storm(50, SEED);
 }
 
 /// The long run: `SUITE_LONG=1 cargo test --test suite crash::`.
@@ -97,7 +109,7 @@ fn every_acknowledged_write_survives_kill_9_in_1000_rounds() {
         println!("skipped: a long run; SUITE_LONG=1 selects it");
         return;
     }
-    storm(1_000);
+    long(1_000, storm);
 }
 
 const SUBMIT: &str = "mutation { upsertBucket(input: {modelName: \"storm\", name: \"%NAME%\"}) { inserted } }";
@@ -120,14 +132,13 @@ fn batch(from: usize) -> Value {
 
 /// Runs report, each line at its place; the server dies; the runs send again what was not acknowledged and go on, as clients do.
 /// Every acknowledged line is there exactly once, and a batch is there whole or not at all.
-fn stream_storm(rounds: usize) {
+fn stream_storm(rounds: usize, mut seed: u64) {
     const RUNS: usize = 6;
     /// After so many rounds the runs are new ones: a history stays short enough to be read whole.
     const LIVES: usize = 10;
     let mut data = Data::new();
     let mut key = None;
     let mut acknowledged = [0; RUNS];
-    let mut seed: u64 = 0x2545_f491_4f6c_dd1d;
     for round in 0..rounds {
         let server = Server::start(Setup::default().data(&data).unchecked());
         let key = key.get_or_insert_with(|| server.person("root", "admin").key).clone();
@@ -201,7 +212,7 @@ fn stream_storm(rounds: usize) {
 
 #[test]
 fn every_acknowledged_line_of_a_run_survives_kill_9_once_in_20_rounds() {
-    stream_storm(20);
+    stream_storm(20, SEED);
 }
 
 /// The long run: `SUITE_LONG=1 cargo test --test suite crash::`.
@@ -211,7 +222,7 @@ fn every_acknowledged_line_of_a_run_survives_kill_9_once_in_500_rounds() {
         println!("skipped: a long run; SUITE_LONG=1 selects it");
         return;
     }
-    stream_storm(500);
+    long(500, stream_storm);
 }
 
 /// A file system of its own in memory; gone with the value.
