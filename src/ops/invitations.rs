@@ -333,8 +333,9 @@ pub fn many(cx: &mut Acting, all: &[(Wanted, Sending)]) -> Result<Vec<Result<Wel
     let mut out = Vec::with_capacity(all.len());
     for (wanted, sending) in all {
         out.push(match to_org(cx, wanted, sending) {
-            // A fault of the store is everybody's.
+            // A fault of the store is everybody's, and so is a list that is too long for it.
             Err(error) if error.kind() == crate::error::Kind::Internal => return Err(error),
+            Err(error) if error.code() == Code::TooLarge => return Err(error.hint("Divide the list.")),
             other => other,
         });
     }

@@ -52,8 +52,8 @@ struct Inner {
     /// An fsync failed: the system may have dropped what it could not write, so only a restart may trust the file.
     sync_failed: Arc<AtomicBool>,
     open: RwLock<Open>,
-    /// The latest snapshot, so that a read need not open one. It stays through the next commit, whose reuse of pages it does
-    /// not hold back: what is free for that one was freed before this one.
+    /// The latest snapshot, so that a read need not open one. It stays through the next commit; what
+    /// the last one freed is used again one commit later for it, and nothing is held back longer.
     latest: Mutex<Option<Arc<State>>>,
     /// Counts commits, so that a commit whose base is outdated is a conflict.
     version: AtomicU64,

@@ -41,16 +41,19 @@ pub struct Tx {
     bytes: usize,
     audited: Option<&'static str>,
     noted: bool,
+    /// A write was refused with others of the same record done: whoever goes on all the same commits nothing.
+    torn: bool,
 }
 
 impl Tx {
     pub(super) fn new(base: Rc<Base>, directory: Arc<Directory>) -> Self {
-        Tx { base, directory, overlay: Batch::new(), bytes: 0, audited: None, noted: false }
+        Tx { base, directory, overlay: Batch::new(), bytes: 0, audited: None, noted: false, torn: false }
     }
 
     /// What was written, if it may be committed; and its size in bytes.
     pub(super) fn finish(self) -> Result<(Batch, usize)> {
         match self.audited {
+            _ if self.torn => Err(too_much()),
             Some(table) if !self.noted => {
                 Err(Error::internal(format!("a transaction changed `{table}` without an event")))
             }
@@ -89,17 +92,18 @@ impl Tx {
             }
             Err(_) => true,
         });
+        // Before anything is written: whoever is refused may go on with something else.
+        for (key, code) in fresh.iter().filter_map(|new| Some((&new.key, new.clash?))) {
+            let mut taken = false;
+            self.row(key, &mut |_| taken = true)?;
+            if taken {
+                return Err(Error::new(code, code.doc()));
+            }
+        }
         for old in stale {
             self.drop_row(old)?;
         }
         for new in fresh {
-            if let Some(code) = new.clash {
-                let mut taken = false;
-                self.row(&new.key, &mut |_| taken = true)?;
-                if taken {
-                    return Err(Error::new(code, code.doc()));
-                }
-            }
             self.tally(&new, 1)?;
             if new.stands {
                 self.write(new.key, Some(row.clone()))?;
@@ -148,11 +152,13 @@ impl Tx {
     /// Writes a row as bytes, past every table: for the format stamp and for tests that plant damage.
     pub(super) fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<()> {
         if key.len() > MAX_KEY {
+            self.torn = true;
             return Err(Error::new(Code::TooLarge, "A name or key is longer than the store allows (1 KiB)."));
         }
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         if self.bytes > MAX_TX {
-            return Err(Error::new(Code::TooLarge, "The change is larger than one transaction allows (2 MiB)."));
+            self.torn = true;
+            return Err(too_much());
         }
         self.overlay.insert(key, value);
         Ok(())
@@ -169,6 +175,10 @@ impl Tx {
         self.row(row, &mut |value| found = Some(unpack(value)))?;
         found.transpose().map_err(|why| undecodable(&why))
     }
+}
+
+fn too_much() -> Error {
+    Error::new(Code::TooLarge, "The change is larger than one transaction allows (2 MiB). Nothing was changed.")
 }
 
 impl Rows for Tx {

@@ -193,6 +193,11 @@ impl Inbox {
         }
     }
 
+    /// Every closure that waits now.
+    fn take(&self) -> VecDeque<Box<dyn Job>> {
+        std::mem::take(&mut self.waiting.lock().jobs)
+    }
+
     fn len(&self) -> usize {
         self.waiting.lock().jobs.len()
     }
@@ -367,10 +372,8 @@ impl Writer<'_> {
             Ok(base) => base,
             Err(e) => {
                 // To begin again for each of many who wait by now would cost a try to open the file for each.
-                let mut jobs = vec![job];
-                while let Next::Run(job) = self.inbox.next(true, Patience::None, false) {
-                    jobs.push(job);
-                }
+                let again = self.again.drain(..);
+                let jobs = std::iter::once(job).chain(again).chain(self.inbox.take()).collect();
                 return settle(jobs, Some(&e));
             }
         };

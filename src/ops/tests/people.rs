@@ -258,6 +258,30 @@ async fn many_are_invited_at_once_and_one_that_is_wrong_keeps_no_other_back() {
     assert!(w.findings().is_empty());
 }
 
+/// A transaction has a size, and a thousand invitations with their mails and events come near it: all of them or none.
+#[tokio::test]
+async fn a_list_too_long_for_one_transaction_invites_nobody_and_says_so() {
+    let w = world_with(MAIL);
+    let ana = w.user("ana", OrgRole::Admin).await;
+    let teams = ["vision", "speech", "motion", "fusion", "optics", "chips"];
+    for team in teams {
+        w.team(team, "ana").await;
+    }
+    let all = |n: usize| -> Vec<Wanted> {
+        let teams: Vec<String> = teams.map(str::to_owned).to_vec();
+        let one = |n| Wanted { teams: teams.clone(), ..to(&format!("{}{n}@example.com", "x".repeat(50))) };
+        (0..n).map(one).collect()
+    };
+    let refused = w.app.invite_many(&as_user(&ana), all(1_000), true, false).await.unwrap_err();
+    assert_eq!(refused.code(), Code::TooLarge);
+    assert!(refused.sentence().contains("Nothing was changed. Divide the list"), "{}", refused.sentence());
+    assert_eq!(w.app.ask(&as_user(&ana), |cx| invitations::count(cx)).unwrap(), 0);
+    assert!(w.findings().is_empty());
+    let done = w.app.invite_many(&as_user(&ana), all(300), true, false).await.unwrap();
+    assert!(done.iter().all(|(outcome, _)| outcome.is_ok()));
+    assert!(w.findings().is_empty());
+}
+
 #[tokio::test]
 async fn f141_f142_mail_waits_in_the_outbox_sealed_and_is_tried_again() {
     let w = world_with(MAIL);

@@ -271,6 +271,33 @@ fn what_is_too_large_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn who_goes_on_after_a_refused_write_commits_no_half_of_it() {
+    with_store(|store| {
+        let e = act(store, |tx| {
+            let _ = (0..60).try_for_each(|n| tx.put(&NOTES, &Note { at: (1, n), text: "x".repeat(60_000) }));
+            Ok(())
+        });
+        assert_eq!(e.unwrap_err().code(), Code::TooLarge);
+        assert_eq!(store.read(|s| s.count(&NOTES, Range::all(), 9)).unwrap(), 0);
+        // What is taken is refused before anything of it is written, so the rest may count.
+        act(store, |tx| {
+            let id = tx.next_id(IDS)?;
+            tx.put(&CREWS, &Crew { id, name: "red".into() })
+        })
+        .unwrap();
+        act(store, |tx| {
+            let id = tx.next_id(IDS)?;
+            tx.put(&CREWS, &Crew { id, name: "blue".into() })?;
+            assert!(tx.put(&CREWS, &Crew { id, name: "red".into() }).is_err());
+            tx.put(&NOTES, &Note { at: (1, 1), text: String::new() })
+        })
+        .unwrap();
+        assert_eq!(examine(store).unwrap(), Vec::<String>::new());
+        assert_eq!(store.read(|s| s.get(&CREWS, &2)).unwrap().unwrap().name, "blue");
+    });
+}
+
+#[test]
 fn rows_written_before_a_field_existed_are_read_with_its_default() {
     let engine = Memory::new();
     let store = Store::open(Arc::new(engine.clone()), &SCHEMA).unwrap();
