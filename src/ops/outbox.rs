@@ -16,8 +16,8 @@ use crate::store::{Listed, Range, Read, Tx, schema};
 pub const PAUSES: [Millis; 8] = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, DAY];
 /// How long settled mails are listed.
 const KEPT: Millis = 30 * DAY;
-/// Mails about invitations that one address gets within [`WINDOW`] at most, whoever invites: an invitation can be withdrawn and
-/// made again as often as one likes.
+/// Mails about invitations that one address gets from an organization within [`WINDOW`] at most, whoever invites: an invitation
+/// can be withdrawn and made again as often as one likes.
 const TO_ONE: usize = 10;
 const WINDOW: Millis = HOUR;
 /// The longest answer of a mail server that is kept, in characters.
@@ -29,7 +29,7 @@ const ANSWER_MAX: usize = 300;
 /// [`Code::TooManyAttempts`] where its address was sent too many about invitations of late.
 pub(super) fn queue(cx: &mut Acting, grant: &Grant, org: OrgId, to: &str, letter: Letter, link: &Link) -> Result<()> {
     if let Letter::Invitation(invite) = letter {
-        let lately = Range::all().under(&(fold(to),)).from(&(fold(to), cx.now() - WINDOW));
+        let lately = Range::all().under(&(org, fold(to))).from(&(org, fold(to), cx.now() - WINDOW));
         if cx.view().count(&schema::INVITING_MAIL, lately, TO_ONE)? >= TO_ONE {
             let said = format!("{to} was sent {TO_ONE} invitations within an hour, and gets no more for now.");
             return Err(Error::new(Code::TooManyAttempts, said)

@@ -465,10 +465,10 @@ pub static MAIL_OF_INVITE: Multi<Mail, (InviteId,)> = Multi::new(0x900B, "mail_o
     }
 });
 
-/// The mails about invitations that an address gets, from whichever organization, by when.
-pub static INVITING_MAIL: Multi<Mail, (String, Millis)> = Multi::new(0x900D, "inviting_mail", |m, out| {
+/// The mails about invitations that an address gets from an organization, by when.
+pub static INVITING_MAIL: Multi<Mail, (OrgId, String, Millis)> = Multi::new(0x900D, "inviting_mail", |m, out| {
     if let Letter::Invitation(_) = m.letter {
-        out.push((fold(&m.to), m.created_at));
+        out.push((m.org, fold(&m.to), m.created_at));
     }
 });
 
