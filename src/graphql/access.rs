@@ -101,7 +101,7 @@ impl From<Reacher> for ProjectReach {
     fn from(reacher: Reacher) -> Self {
         let Reacher { user, role, invited, reads, submits, through } = reacher;
         let team_role = role.as_ref().map(Held::label).map(str::to_owned);
-        ProjectReach { user: User::seen(user, false), team_role, invited, reads, submits, through }
+        ProjectReach { user: User::named(user), team_role, invited, reads, submits, through }
     }
 }
 

@@ -10,11 +10,11 @@ use super::types::{of, shown};
 use crate::error::{Error, Result as Outcome};
 use crate::model::role::Seat;
 use crate::model::{RoleId, UserId};
-use crate::ops;
 use crate::ops::orgs::NewOrg;
 use crate::ops::roles::{NewRole, RoleChange};
 use crate::ops::settings::OrgChange;
 use crate::ops::teams::{Invited, TeamChange};
+use crate::ops::{self, Acting};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 /// What can be changed about access.
@@ -101,8 +101,11 @@ impl AccessChanges {
         input: SetUserActiveInput,
     ) -> Result<Option<SetUserActivePayload>> {
         let (app, who) = of(cx);
-        let user = app.act(who, move |cx| ops::users::set_active(cx, &input.username, input.active)).await;
-        Ok(Some(SetUserActivePayload { user: Some(User::whole(user.map_err(shown)?)) }))
+        let change = move |cx: &mut Acting| {
+            let user = ops::users::set_active(cx, &input.username, input.active)?;
+            User::whole(cx, user)
+        };
+        Ok(Some(SetUserActivePayload { user: Some(app.act(who, change).await.map_err(shown)?) }))
     }
 
     /// Removes somebody who belongs to another organization too from this one. For organization admins.
@@ -242,9 +245,11 @@ impl AccessChanges {
         let seat = |typed: Option<String>| typed.as_deref().map(Seat::parse).transpose();
         let models = seat(input.models_seat).map_err(shown)?;
         let weave = seat(input.weave_role).map_err(shown)?;
-        let user =
-            app.act(who, move |cx| ops::users::set_seats(cx, &input.user_name, models, weave)).await.map_err(shown)?;
-        Ok(Some(UpdateUserSeatsPayload { user: Some(User::whole(user)) }))
+        let change = move |cx: &mut Acting| {
+            let user = ops::users::set_seats(cx, &input.user_name, models, weave)?;
+            User::whole(cx, user)
+        };
+        Ok(Some(UpdateUserSeatsPayload { user: Some(app.act(who, change).await.map_err(shown)?) }))
     }
 }
 

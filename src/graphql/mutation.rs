@@ -8,12 +8,12 @@ use crate::error::{Error, Result as Outcome};
 use crate::model::project::Visibility;
 use crate::model::role::OrgRole;
 use crate::model::{ProjectId, UserId, credential};
-use crate::ops;
 use crate::ops::credentials::{FreshKey, NewKey};
 use crate::ops::lookup::Upsert;
 use crate::ops::service_accounts::NewService;
 use crate::ops::teams::NewTeam;
 use crate::ops::users::NewUser;
+use crate::ops::{self, Acting};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 /// What can be changed.
@@ -42,8 +42,12 @@ impl Mutation {
             role,
             ..NewUser::default()
         };
-        let user = app.act(who, move |cx| ops::users::create(cx, &new)).await.map_err(shown)?;
-        Ok(Some(CreateUserPayload { user: Some(User::whole(user)) }))
+        let create = move |cx: &mut Acting| {
+            let user = ops::users::create(cx, &new)?;
+            User::whole(cx, user)
+        };
+        let user = app.act(who, create).await.map_err(shown)?;
+        Ok(Some(CreateUserPayload { user: Some(user) }))
     }
 
     /// Makes an API key for the caller. The secret is in `name` of the answer, once.
@@ -132,17 +136,17 @@ impl Mutation {
         let fresh = FreshKey::draw(&app.random).map_err(shown)?;
         let secret = fresh.clone();
         let new = NewService { name: input.description, ..NewService::default() };
-        let user = app
+        let (id, user) = app
             .act(who, move |cx| {
                 let user = ops::service_accounts::create_in_team(cx, &input.entity_name, &new)?;
                 let first = NewKey { name: "first key".to_owned(), ..NewKey::default() };
                 ops::credentials::issue(cx, &user.username, &first, &secret)?;
-                Ok(user)
+                Ok((user.id, User::whole(cx, user)?))
             })
             .await
             .map_err(shown)?;
-        app.keep_for_reveal(who, user.id, fresh);
-        Ok(Some(CreateServiceAccountPayload { user: Some(User::whole(user)) }))
+        app.keep_for_reveal(who, id, fresh);
+        Ok(Some(CreateServiceAccountPayload { user: Some(user) }))
     }
 
     /// Creates a project, or edits the one of that name or id: its visibility and its description. People are invited to a new

@@ -3,41 +3,50 @@
 use super::access::{SeatCounts, UserReach};
 use super::roles::Role;
 use super::teams::{Entity, TeamConnection, TeamEdge};
-use super::types::{DateTime, Json, PageInfo, of, org_of, page, shown};
+use super::types::{DateTime, Json, PageInfo, of, page, shown};
+use crate::error::Result as Outcome;
+use crate::model::OrgId;
 use crate::model::credential::ApiKey;
 use crate::model::role::OrgRole;
 use crate::model::team::Org;
 use crate::model::user::{OrgMembership, Status, User as Record};
-use crate::ops;
 use crate::ops::credentials::ListedKey;
+use crate::ops::{self, Asking, Cx};
+use crate::store::Read;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 /// A person or a service account. Somebody whose record the asker may not see, such as the owner of a project one can read,
 /// shows no more than the names; the other fields are null.
 pub struct User {
     user: Record,
-    whole: bool,
+    /// The organization in which the asker may see the record; none where they may not.
+    here: Option<OrgId>,
 }
 
 impl User {
-    /// Somebody whose record the asker may see.
-    pub fn whole(user: Record) -> Self {
-        User { user, whole: true }
+    /// Somebody whose record the asker may see, as `cx` decided: what is shown of an organization is of the one in which the
+    /// asker acted then, whatever becomes the default one meanwhile.
+    pub fn whole<V: Read>(cx: &Cx<V>, user: Record) -> Outcome<Self> {
+        Ok(User { user, here: Some(cx.org()?) })
     }
 
-    /// Somebody of whom the asker may see the names at least.
-    pub fn seen(user: Record, whole: bool) -> Self {
-        User { user, whole }
+    /// Somebody of whom the asker may see the names only.
+    pub fn named(user: Record) -> Self {
+        User { user, here: None }
     }
 
-    /// The belonging to the organization in which the asker acts, where the asker may see the record.
-    fn here(&self, cx: &Context<'_>) -> Result<Option<Option<&OrgMembership>>> {
-        let org = org_of(cx)?;
-        Ok(self.whole.then(|| self.user.membership(org)))
+    /// One of the two.
+    pub fn seen<V: Read>(cx: &Cx<V>, (user, whole): (Record, bool)) -> Outcome<Self> {
+        if whole { User::whole(cx, user) } else { Ok(User::named(user)) }
+    }
+
+    /// The belonging to that organization, where the asker may see the record.
+    fn here(&self) -> Option<Option<&OrgMembership>> {
+        self.here.map(|org| self.user.membership(org))
     }
 
     fn if_whole<T>(&self, value: impl FnOnce(&Record) -> T) -> Option<T> {
-        self.whole.then(|| value(&self.user))
+        self.here.map(|_| value(&self.user))
     }
 }
 
@@ -62,27 +71,27 @@ impl User {
 
     /// The primary address. A service account has none.
     async fn email(&self) -> Option<&str> {
-        if self.whole { self.user.email() } else { None }
+        if self.here.is_some() { self.user.email() } else { None }
     }
 
     /// Whether this is an administrator of the organization in which the asker acts.
-    async fn admin(&self, cx: &Context<'_>) -> Result<Option<bool>> {
-        Ok(self.here(cx)?.map(|m| m.is_some_and(|m| m.role == OrgRole::Admin)))
+    async fn admin(&self) -> Option<bool> {
+        self.here().map(|m| m.is_some_and(|m| m.role == OrgRole::Admin))
     }
 
     /// The role in the organization: `admin`, `member` or `viewer`.
-    async fn org_role(&self, cx: &Context<'_>) -> Result<Option<&str>> {
-        Ok(self.here(cx)?.flatten().map(|m| m.role.as_str()))
+    async fn org_role(&self) -> Option<&str> {
+        self.here().flatten().map(|m| m.role.as_str())
     }
 
     /// The Models seat: `full`, `viewer` or `none`. A service account takes none: null.
-    async fn models_seat(&self, cx: &Context<'_>) -> Result<Option<&str>> {
-        Ok(self.here(cx)?.flatten().filter(|_| !self.user.is_service()).map(|m| m.models.as_str()))
+    async fn models_seat(&self) -> Option<&str> {
+        self.here().flatten().filter(|_| !self.user.is_service()).map(|m| m.models.as_str())
     }
 
     /// The Weave access: `full`, `viewer` or `none`. A service account takes none: null.
-    async fn weave_role(&self, cx: &Context<'_>) -> Result<Option<&str>> {
-        Ok(self.here(cx)?.flatten().filter(|_| !self.user.is_service()).map(|m| m.weave.as_str()))
+    async fn weave_role(&self) -> Option<&str> {
+        self.here().flatten().filter(|_| !self.user.is_service()).map(|m| m.weave.as_str())
     }
 
     /// `MEMBER` for a person, `SERVICE` for a service account.
@@ -91,10 +100,10 @@ impl User {
     }
 
     /// `active` or `deactivated`; somebody who is suspended in the organization in which the asker acts counts as the latter.
-    async fn status(&self, cx: &Context<'_>) -> Result<Option<&str>> {
-        let suspended = self.here(cx)?.flatten().is_some_and(|m| m.suspended);
+    async fn status(&self) -> Option<&str> {
+        let suspended = self.here().flatten().is_some_and(|m| m.suspended);
         let status = if suspended { Status::Deactivated } else { self.user.status };
-        Ok(self.if_whole(|_| status.as_str()))
+        self.if_whole(|_| status.as_str())
     }
 
     /// Preferences of the wandb client as a text of JSON; none are kept here.
@@ -114,7 +123,7 @@ impl User {
 
     /// The default entity: where projects and runs go that name none.
     async fn entity(&self, cx: &Context<'_>) -> Result<Option<String>> {
-        if !self.whole {
+        if self.here.is_none() {
             return Ok(None);
         }
         let (app, who) = of(cx);
@@ -124,7 +133,7 @@ impl User {
     /// API keys, oldest first, without their secrets.
     #[graphql(complexity = "5 * child_complexity")]
     async fn api_keys(&self, cx: &Context<'_>) -> Result<Option<ApiKeyConnection>> {
-        if !self.whole {
+        if self.here.is_none() {
             return Ok(None);
         }
         let (app, who) = of(cx);
@@ -136,7 +145,7 @@ impl User {
     /// The teams it is in, by name.
     #[graphql(complexity = "10 * child_complexity")]
     async fn teams(&self, cx: &Context<'_>) -> Result<Option<TeamConnection>> {
-        if !self.whole {
+        if self.here.is_none() {
             return Ok(None);
         }
         let (app, who) = of(cx);
@@ -153,7 +162,7 @@ impl User {
         cx: &Context<'_>,
         #[graphql(desc = "How many projects at most; 100 by default, up to 1,000.")] first: Option<i32>,
     ) -> Result<Option<UserReach>> {
-        if !self.whole {
+        if self.here.is_none() {
             return Ok(None);
         }
         let (app, who) = of(cx);
@@ -165,7 +174,7 @@ impl User {
     /// The organizations it belongs to, as far as the asker shares them.
     async fn organizations(&self, cx: &Context<'_>) -> Result<Vec<Organization>> {
         let (app, who) = of(cx);
-        if !self.whole {
+        if self.here.is_none() {
             return Ok(vec![]);
         }
         let own = app.ask(who, |cx| ops::orgs::mine(cx)).map_err(shown)?.into_iter().map(|(org, _)| org);
@@ -273,7 +282,8 @@ pub struct Organization(pub Org);
 
 impl Organization {
     fn is_current(&self, cx: &Context<'_>) -> Result<bool> {
-        Ok(org_of(cx)? == self.0.id)
+        let (app, who) = of(cx);
+        Ok(app.ask(who, |cx| cx.org()).map_err(shown)? == self.0.id)
     }
 }
 
@@ -345,7 +355,8 @@ impl Organization {
         if !self.is_current(cx)? {
             return Ok(None);
         }
-        app.ask(who, |cx| ops::settings::billing_admin(cx)).map(|user| user.map(User::whole)).map_err(shown)
+        let found = |cx: &Asking| ops::settings::billing_admin(cx)?.map(|user| User::whole(cx, user)).transpose();
+        app.ask(who, found).map_err(shown)
     }
 
     /// Always null: this organization is not one of CoreWeave's.

@@ -6,9 +6,9 @@ use super::runs::{Run, RunConnection, RunEdge};
 use super::types::{DateTime, JsonString, PageInfo, of, page, shown};
 use crate::model::project::Project as Record;
 use crate::model::role::Action;
-use crate::ops;
 use crate::ops::runs::filter::{Filter, order_of};
 use crate::ops::runs::list;
+use crate::ops::{self, Asking};
 use crate::policy::Resource;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
@@ -163,8 +163,8 @@ impl Project {
     /// Its owner, who made it.
     async fn user(&self, cx: &Context<'_>) -> Result<Option<User>> {
         let (app, who) = of(cx);
-        let owner = app.ask(who, |cx| ops::lookup::owner(cx, &self.project)).map_err(shown)?;
-        Ok(owner.map(|(user, whole)| User::seen(user, whole)))
+        let owner = |cx: &Asking| ops::lookup::owner(cx, &self.project)?.map(|found| User::seen(cx, found)).transpose();
+        app.ask(who, owner).map_err(shown)
     }
 
     /// Whether the owner still is in the project's team. Where not, an admin of the team should choose another.

@@ -7,7 +7,6 @@ use super::types::{Json, PageInfo, of, page, shown};
 use crate::app::App;
 use crate::error::{Error, Result as Outcome};
 use crate::model::name::fold;
-use crate::model::user::User as Person;
 use crate::ops::{self, Caller};
 use crate::store::{Cursor, MAX_PAGE, Range};
 use async_graphql::{Context, Name, Object, Result, SimpleObject, Value};
@@ -23,7 +22,7 @@ impl Query {
     #[graphql(complexity = "20 + child_complexity")]
     async fn viewer(&self, cx: &Context<'_>) -> Result<Option<User>> {
         let (app, who) = of(cx);
-        app.ask(who, |cx| ops::users::me(cx)).map(|user| Some(User::whole(user))).map_err(shown)
+        app.ask(who, |cx| User::whole(cx, ops::users::me(cx)?)).map(Some).map_err(shown)
     }
 
     /// People, for organization admins. Without `query` all of them by username, page by page. With `query` those of whom each of
@@ -53,7 +52,7 @@ impl Query {
         #[graphql(desc = "A username or an address.")] user_name: String,
     ) -> Result<Option<User>> {
         let (app, who) = of(cx);
-        app.ask(who, |cx| ops::users::get(cx, &user_name)).map(|user| Some(User::whole(user))).map_err(shown)
+        app.ask(who, |cx| User::whole(cx, ops::users::get(cx, &user_name)?)).map(Some).map_err(shown)
     }
 
     /// A team, or one's own namespace, by name.
@@ -190,10 +189,13 @@ async fn people(app: &App, who: &Caller, text: &str, first: usize, after: Option
     let (mut edges, mut at): (Vec<UserEdge>, _) = (vec![], after);
     for _ in 0..STRETCHES {
         let turn = ops::paging::Turn { at, back: false, limit: first - edges.len() };
-        let found = app.ask(who, |cx| ops::people::list(cx, &asked, &turn))?;
-        let edge = |(user, place): (Person, Cursor)| UserEdge { node: User::whole(user), cursor: place.to_string() };
-        edges.extend(found.items.into_iter().zip(found.places).map(edge));
-        at = found.next;
+        at = app.ask(who, |cx| {
+            let found = ops::people::list(cx, &asked, &turn)?;
+            for (user, place) in found.items.into_iter().zip(found.places) {
+                edges.push(UserEdge { node: User::whole(cx, user)?, cursor: place.to_string() });
+            }
+            Ok(found.next)
+        })?;
         if at.is_none() || edges.len() >= first {
             break;
         }

@@ -190,8 +190,7 @@ impl Run {
 
     /// Whom it counts as: the person a service account submitted it for, else the account that submitted it.
     async fn user(&self, cx: &Context<'_>) -> Result<Option<User>> {
-        let author = self.ask(cx, |cx| runs::author(cx, &self.0.run))?;
-        Ok(author.map(|(user, whole)| User::seen(user, whole)))
+        self.ask(cx, |cx| runs::author(cx, &self.0.run)?.map(|found| User::seen(cx, found)).transpose())
     }
 
     /// How many rows of history it has.

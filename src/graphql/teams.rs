@@ -191,12 +191,11 @@ impl Entity {
     }
 
     /// Whose namespace it is; null for a team.
-    async fn user(&self) -> Option<User> {
-        match &self.0 {
-            Owner::Place(Place::Team(_)) | Owner::Org(_) => None,
-            // Nobody sees another person's namespace, so this is the asker.
-            Owner::Place(Place::Person(user)) => Some(User::whole(user.clone())),
-        }
+    async fn user(&self, cx: &Context<'_>) -> Result<Option<User>> {
+        // Nobody sees another person's namespace, so this is the asker.
+        let Owner::Place(Place::Person(user)) = &self.0 else { return Ok(None) };
+        let (app, who) = of(cx);
+        app.ask(who, |cx| User::whole(cx, user.clone())).map(Some).map_err(shown)
     }
 }
 
@@ -397,7 +396,7 @@ impl Invite {
     async fn to_user(&self) -> Option<User> {
         match &self.0 {
             Invited::Pending(..) => None,
-            Invited::Added(user, ..) => Some(User::seen((**user).clone(), false)),
+            Invited::Added(user, ..) => Some(User::named((**user).clone())),
         }
     }
 }

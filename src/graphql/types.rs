@@ -4,12 +4,11 @@ use crate::app::App;
 use crate::clock::{Millis, rfc3339};
 use crate::error::{Error, Result};
 use crate::http::reply;
-use crate::model::OrgId;
 use crate::ops::Caller;
 use crate::ops::runs::upsert::Claimed;
 use crate::store::{Cursor, MAX_PAGE};
 use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A text that holds JSON, as the wandb client sends and expects it.
 pub struct JsonString(pub String);
@@ -127,13 +126,12 @@ pub struct Asker {
     app: Arc<App>,
     who: Caller,
     claimed: Claimed,
-    org: OnceLock<OrgId>,
 }
 
 impl Asker {
     /// `who` asks `app`, and says that it works for `claimed`.
     pub fn new(app: Arc<App>, who: Caller, claimed: Claimed) -> Self {
-        Asker { app, who, claimed, org: OnceLock::new() }
+        Asker { app, who, claimed }
     }
 }
 
@@ -146,14 +144,4 @@ pub fn of<'a>(cx: &Context<'a>) -> (&'a App, &'a Caller) {
 /// Whom the asker says it works for.
 pub fn claimed(cx: &Context<'_>) -> Claimed {
     cx.data_unchecked::<Asker>().claimed.clone()
-}
-
-/// The organization in which the asker acts, found once for a request: the rows of a list ask for it one after the other.
-pub fn org_of(cx: &Context<'_>) -> async_graphql::Result<OrgId> {
-    let asker = cx.data_unchecked::<Asker>();
-    if let Some(org) = asker.org.get() {
-        return Ok(*org);
-    }
-    let org = asker.app.ask(&asker.who, |cx| cx.org()).map_err(shown)?;
-    Ok(*asker.org.get_or_init(|| org))
 }
