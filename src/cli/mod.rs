@@ -118,6 +118,13 @@ enum UserCommand {
         #[command(flatten)]
         plain: Plain,
     },
+    /// Deactivate a user, in every organization at once
+    Deactivate {
+        /// Username or e-mail address
+        user: String,
+        #[command(flatten)]
+        plain: Plain,
+    },
     /// Make a deactivated user active again
     Reactivate {
         /// Username or e-mail address
@@ -295,6 +302,7 @@ fn request(command: Command) -> Result<(Request, Plain)> {
             (Request::UserSetPassword { user, password: read_password(&password_file)? }, plain)
         }
         Command::User(UserCommand::ResetFactors { user, plain }) => (Request::UserResetFactors { user }, plain),
+        Command::User(UserCommand::Deactivate { user, plain }) => (Request::UserDeactivate { user }, plain),
         Command::User(UserCommand::Reactivate { user, plain }) => (Request::UserReactivate { user }, plain),
         Command::User(UserCommand::SetOrgRole { user, role, org, plain }) => {
             (Request::UserSetOrgRole { user, role, org: org.org }, plain)

@@ -52,6 +52,11 @@ pub enum Request {
         /// Username or address.
         user: String,
     },
+    /// Deactivates a user's account, in every organization it belongs to.
+    UserDeactivate {
+        /// Username or address.
+        user: String,
+    },
     /// Makes a deactivated user active again.
     UserReactivate {
         /// Username or address.

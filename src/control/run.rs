@@ -61,6 +61,10 @@ pub async fn run(app: &App, config: &Config, request: Request) -> Result<Answer>
             let user = app.act(&shell, move |cx| ops::factors::reset(cx, &user)).await?;
             done(format!("{} has no second factor; the password alone lets in.", user.username))
         }
+        Request::UserDeactivate { user } => {
+            let user = app.act(&shell, move |cx| ops::users::set_active(cx, &user, false)).await?;
+            done(format!("{} is deactivated; sessions are over, keys and tokens open nothing.", user.username))
+        }
         Request::UserReactivate { user } => {
             let user = app.act(&shell, move |cx| ops::users::set_active(cx, &user, true)).await?;
             done(format!("{} is active.", user.username))

@@ -118,6 +118,7 @@ fn help_version_and_wrong_usage() {
         &["user"],
         &["user", "create"],
         &["user", "set-password"],
+        &["user", "deactivate"],
         &["user", "reactivate"],
         &["user", "set-org-role"],
         &["api-key"],

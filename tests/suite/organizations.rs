@@ -271,6 +271,44 @@ fn f002_scim_suspends_and_removes_in_one_organization_alone() {
 }
 
 #[test]
+fn f002_what_is_shown_of_somebody_is_of_the_organization_in_which_that_was_decided() {
+    let stage = Stage::new();
+    let Stage { server, dan, .. } = &stage;
+    server.cli(&["user", "set-org-role", "dan", "member", "--org", "default"]).ok();
+    server.cli(&["user", "set-org-role", "bea", "viewer", "--org", "labs"]).ok();
+    // Dan administers labs alone; what bea is in the other one is not his to see, wherever he has been a moment ago.
+    let query = "mutation { a: setDefaultOrganization(input: {name: \"default\"}) { organization { current } }
+        b: setDefaultOrganization(input: {name: \"labs\"}) { organization { current } }
+        c: updateUserSeats(input: {userName: \"bea\"}) { user { username orgRole admin } } }";
+    let said = dan.client.data(query, json!({}));
+    assert_eq!(said["c"]["user"]["orgRole"], "viewer", "{said}");
+    assert_eq!(
+        (&said["a"]["organization"]["current"], &said["b"]["organization"]["current"]),
+        (&json!(true), &json!(true))
+    );
+}
+
+#[test]
+fn f002_the_shell_deactivates_in_every_organization_at_once() {
+    let stage = Stage::new();
+    let Stage { server, dan, bea, lara, root, .. } = &stage;
+    let session = browser(server, bea);
+    server.cli(&["user", "deactivate", "bea"]).ok();
+    assert_eq!(bea.client.graphql("{ viewer { id } }", json!({})).status, 401);
+    assert_eq!(session.page("/console/account").status, 303);
+    let status =
+        |client: &Client| client.data("{ user(userName: \"bea\") { status } }", json!({}))["user"]["status"].clone();
+    assert_eq!((status(&lara.client), status(&root.client)), (json!("deactivated"), json!("deactivated")));
+    server.cli(&["user", "reactivate", "bea"]).ok();
+    assert_eq!(bea.client.graphql("{ viewer { id } }", json!({})).status, 200);
+    // Each organization keeps an admin, whoever asks.
+    server.cli(&["user", "deactivate", "lara"]).ok();
+    assert!(server.cli(&["user", "deactivate", "dan"]).failed(1).stderr.contains("last active administrator"));
+    assert_eq!(dan.client.graphql("{ viewer { id } }", json!({})).status, 200);
+    server.cli(&["user", "deactivate", "nobody-here"]).failed(1);
+}
+
+#[test]
 fn f002_the_last_admin_of_each_organization_stays() {
     let stage = Stage::new();
     let Stage { server, root, lara, dan, .. } = &stage;
