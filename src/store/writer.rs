@@ -1,8 +1,8 @@
 //! Two threads that write. The *writer* runs closures from a bounded queue, each on its own overlay; the *committer* commits
 //! what a whole batch of them wrote, then answers them all (group commit: many writers share one fsync). While a batch is
 //! being committed the next one runs already, over the rows that are on their way; should those not arrive, it runs again.
-//! Who writes alone is committed at once; where many write, a batch waits a moment until half of them are in it, so that the
-//! other half come and run while it is being committed.
+//! Who writes alone is committed at once; a few who write at once share a commit; where many do, a batch waits a moment until
+//! half of them are in it, so that the other half come and run while it is being committed.
 //! A closure that fails or panics drops its own overlay and harms no other; a conflict runs the closures again.
 
 use super::engine::{Batch, Commit, CommitError, Engine, EngineError, EngineFault, uncommitted};
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 pub(super) const QUEUE: usize = 4_096;
 /// Closures that share one commit at most.
 const BATCH: usize = 256;
+/// So many are not halved: as long as running them takes, a commit takes however few share it.
+const TOGETHER: usize = 8;
 /// How long a batch waits at most, once it could be committed, for those who wrote a moment ago.
 const GATHER: Duration = Duration::from_millis(1);
 /// How often a batch is run again after conflicts.
@@ -453,10 +455,10 @@ impl Writer<'_> {
 
 /// What a batch of `here` closures waits for before its commit. A commit costs nearly the same whether few or many share it,
 /// and clients who were answered together come back one after the other: without this, sixty-four of them end in batches of
-/// eight. With all of them in one batch, on the other hand, nobody would be left to run while it is being committed. So it
-/// waits for half of those who had `landed` or waited then, not longer than [`GATHER`] after that.
+/// eight. With all of many in one batch, on the other hand, nobody would be left to run while it is being committed. So it
+/// waits for half of those who had `landed` or waited then, or for [`TOGETHER`], not longer than [`GATHER`] after that.
 fn gather((known, at): (usize, Instant), here: usize) -> Patience {
-    match known.div_ceil(2).checked_sub(here) {
+    match known.div_ceil(2).max(known.min(TOGETHER)).checked_sub(here) {
         None | Some(0) => Patience::None,
         Some(missing) => Patience::For(missing, at + GATHER),
     }
@@ -501,9 +503,10 @@ mod tests {
         let at = Instant::now();
         assert_eq!(gather((0, at), 1), Patience::None, "the first one ever");
         assert_eq!(gather((1, at), 1), Patience::None, "who writes alone");
-        assert_eq!(gather((2, at), 1), Patience::None, "one runs while the other is being committed");
-        assert_eq!(gather((9, at), 2), Patience::For(3, at + GATHER));
-        assert_eq!(gather((9, at), 5), Patience::None, "half of them are here");
-        assert_eq!(gather((9, at), 12), Patience::None);
+        assert_eq!(gather((2, at), 1), Patience::For(1, at + GATHER), "a few are not halved");
+        assert_eq!(gather((9, at), 2), Patience::For(6, at + GATHER));
+        assert_eq!(gather((64, at), 31), Patience::For(1, at + GATHER));
+        assert_eq!(gather((64, at), 32), Patience::None, "half of them are here");
+        assert_eq!(gather((64, at), 65), Patience::None);
     }
 }
