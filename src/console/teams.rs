@@ -28,6 +28,8 @@ pub const HOME: &str = "/console/teams";
 const OFFERED: usize = 200;
 /// A team of so many is listed by name and by when people came; beyond, by the age of accounts, in which its members are kept.
 const SORTED: usize = 1_000;
+/// Projects and members that a team's overview shows.
+const GLANCE: usize = 8;
 /// Projects counted of a team.
 const COUNTED: usize = 99;
 
@@ -198,13 +200,14 @@ pub fn page(
         let mut list = super::list_from(query, &action, noun, columns, order);
         let (people, services_left) = ops::lists::sizes(cx, &team)?;
         let (mut rows, mut machines, mut invites, mut shown_projects) = (vec![], vec![], vec![], vec![]);
+        let seat = |(user, membership, held): &Seated| {
+            let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
+            Ok::<_, Error>(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)))
+        };
         match tab {
             "members" => {
                 let seated = members(cx, &team, &mut list, people + services_left)?;
-                for (user, membership, held) in &seated {
-                    let linked = cx.can(Action::UserRead, Resource::User(user.id))?;
-                    rows.push(member_row(visit, &team, (user, linked), (membership, held), (&may, &picker, &typed)));
-                }
+                rows = seated.iter().map(seat).collect::<Result<_>>()?;
                 for (invite, held) in ops::lists::invited(cx, &team, &Turn::first(OFFERED))?.items {
                     invites.push(invite_row(cx, visit, invite, &held)?);
                 }
@@ -217,8 +220,10 @@ pub fn page(
             "projects" => shown_projects = projects::rows(cx, &mut list, &team.name, "", visit.now)?,
             "overview" => {
                 let asked = Reaching { of: &team.name, ..Reaching::default() };
-                let first = ops::lists::projects(cx, &asked, &Turn::first(8))?.items;
+                let first = ops::lists::projects(cx, &asked, &Turn::first(GLANCE))?.items;
                 shown_projects = first.iter().map(|(of, p)| projects::row(of, p, visit.now)).collect();
+                let first = ops::lists::members(cx, &team, "", &Turn::first(GLANCE))?.items;
+                rows = first.iter().map(seat).collect::<Result<_>>()?;
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! The console's long lists as somebody signed in sees them, and the same search by GraphQL: pages by place, forwards and back,
 //! found by beginnings, totals as they are kept.
 
-use crate::harness::{World, html};
+use crate::harness::{World, html, world::TEAM};
 use crate::permissions;
 use serde_json::{Value, json};
 
@@ -153,4 +153,14 @@ fn teams_members_invitations_and_events_say_their_kept_totals() {
     let of_teams = root.page("/console/audit?kind=team").is(200);
     let older = root.page(&link(&of_teams.body, "next").unwrap()).is(200);
     assert!(older.text().contains("squad-"), "{}", older.text());
+}
+
+#[test]
+fn a_teams_overview_shows_whom_and_what_it_has() {
+    let world = World::new();
+    world.team_admin.client.upsert_project(TEAM, "fusion", None).is(200);
+    let page = permissions::browser(&world, &world.member).page(&format!("/{TEAM}")).is(200).text();
+    for name in ["tess", "fusion"] {
+        assert!(page.contains(name), "{name} in {page}");
+    }
 }
