@@ -52,8 +52,10 @@ impl Tx {
 
     /// What was written, if it may be committed; and its size in bytes.
     pub(super) fn finish(self) -> Result<(Batch, usize)> {
+        if self.torn {
+            return Err(too_much());
+        }
         match self.audited {
-            _ if self.torn => Err(too_much()),
             Some(table) if !self.noted => {
                 Err(Error::internal(format!("a transaction changed `{table}` without an event")))
             }

@@ -102,8 +102,6 @@ struct Waiting {
 /// What the writer waits for where nothing is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
-    /// Nothing.
-    None,
     /// So many closures, until then.
     For(usize, Instant),
     /// Whatever comes.
@@ -180,7 +178,6 @@ impl Inbox {
                 return Next::Nothing;
             }
             match patience {
-                Patience::None => return Next::Nothing,
                 Patience::Any => {
                     waiting.wanted = 1;
                     self.changed.wait(&mut waiting);
@@ -350,15 +347,15 @@ impl Writer<'_> {
             }
             let flying = self.flying.is_some();
             let patience = match (flying, self.jobs.len()) {
-                (true, _) | (_, 0) => Patience::Any,
+                (true, _) | (_, 0) => Some(Patience::Any),
                 (_, here) if room => gather(self.landed, here),
-                _ => Patience::None,
+                _ => None,
             };
-            if patience == Patience::None {
+            let Some(patience) = patience else {
                 // Whoever is in the queue already belongs to the next half.
                 self.commit();
                 continue;
-            }
+            };
             match self.inbox.next(room, patience, flying) {
                 Next::Run(job) => self.execute(job),
                 Next::Committed(outcome) => self.committed(outcome),
@@ -453,15 +450,13 @@ impl Writer<'_> {
     }
 }
 
-/// What a batch of `here` closures waits for before its commit. A commit costs nearly the same whether few or many share it,
+/// What a batch of `here` closures waits for before its commit, if for anything. A commit costs nearly the same whether few or many share it,
 /// and clients who were answered together come back one after the other: without this, sixty-four of them end in batches of
 /// eight. With all of many in one batch, on the other hand, nobody would be left to run while it is being committed. So it
 /// waits for half of those who had `landed` or waited then, or for [`TOGETHER`], not longer than [`GATHER`] after that.
-fn gather((known, at): (usize, Instant), here: usize) -> Patience {
-    match known.div_ceil(2).max(known.min(TOGETHER)).checked_sub(here) {
-        None | Some(0) => Patience::None,
-        Some(missing) => Patience::For(missing, at + GATHER),
-    }
+fn gather((known, at): (usize, Instant), here: usize) -> Option<Patience> {
+    let wanted = known.div_ceil(2).max(known.min(TOGETHER));
+    (here < wanted).then(|| Patience::For(wanted - here, at + GATHER))
 }
 
 /// Runs one closure; what it wrote joins the batch if it succeeded. Gives the bytes written.
@@ -501,12 +496,12 @@ mod tests {
     #[test]
     fn a_batch_waits_for_those_who_wrote_a_moment_ago_and_for_nobody_else() {
         let at = Instant::now();
-        assert_eq!(gather((0, at), 1), Patience::None, "the first one ever");
-        assert_eq!(gather((1, at), 1), Patience::None, "who writes alone");
-        assert_eq!(gather((2, at), 1), Patience::For(1, at + GATHER), "a few are not halved");
-        assert_eq!(gather((9, at), 2), Patience::For(6, at + GATHER));
-        assert_eq!(gather((64, at), 31), Patience::For(1, at + GATHER));
-        assert_eq!(gather((64, at), 32), Patience::None, "half of them are here");
-        assert_eq!(gather((64, at), 65), Patience::None);
+        assert_eq!(gather((0, at), 1), None, "the first one ever");
+        assert_eq!(gather((1, at), 1), None, "who writes alone");
+        assert_eq!(gather((2, at), 1), Some(Patience::For(1, at + GATHER)), "a few are not halved");
+        assert_eq!(gather((9, at), 2), Some(Patience::For(6, at + GATHER)));
+        assert_eq!(gather((64, at), 31), Some(Patience::For(1, at + GATHER)));
+        assert_eq!(gather((64, at), 32), None, "half of them are here");
+        assert_eq!(gather((64, at), 65), None);
     }
 }

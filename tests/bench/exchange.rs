@@ -1,7 +1,8 @@
 //! Tokens of a trusted issuer exchanged for access tokens, audit included, at 64 clients, per core of the server: beside the
 //! slower of the bare rate of checking the same signature and the rate at which a bare database commits the same rows for 64
 //! clients. By the clock the latter also tells how long the disk takes; so the same by processor time is shown below it, for
-//! which nothing is asked. Reads by access token beside reads by API key. A million access tokens that are over: what they do to a start, to reads, and to memory.
+//! which nothing is asked. Reads by access token beside reads by API key. A million access tokens that are over: what they do to
+//! a start, to reads, and to memory.
 
 use crate::limit::{self, Bare};
 use crate::report::{Report, Target, count, median, time};
@@ -151,17 +152,12 @@ pub fn measure(report: &mut Report) {
         let (mut per_core, mut rates, mut checks, mut groups, mut times) = (vec![], vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             checks.push(bare(&issuer, &text));
-            let path = scripts.path().join("limit.redb");
-            let bare = Bare::create(&path);
-            groups.push(bare.commit_for_clients(&rows, CLIENTS as usize));
-            drop(bare);
-            std::fs::remove_file(&path).unwrap();
-            let bare = Bare::create(&path);
-            let began = rig::thread_time();
-            bare.commit_in_groups(&rows, limit::GROUP);
-            times.push(rows.len() as f64 / (rig::thread_time() - began).as_secs_f64());
-            drop(bare);
-            std::fs::remove_file(path).unwrap();
+            groups.push(Bare::once(scripts.path(), None, |bare| bare.commit_for_clients(&rows, CLIENTS as usize)));
+            times.push(Bare::once(scripts.path(), None, |bare| {
+                let began = rig::thread_time();
+                bare.commit_in_groups(&rows, limit::GROUP);
+                rows.len() as f64 / (rig::thread_time() - began).as_secs_f64()
+            }));
             let before = server.processor_time();
             let outcome = exchanges.run(CLIENTS, SECONDS);
             rates.push(outcome.per_second);

@@ -101,20 +101,11 @@ fn stage(report: &mut Report, stage: &str, creator: &mut Creator, rows: &[UserRo
     creator.run(16, 1);
     let (mut one, mut sixteen, mut all) = (vec![], vec![], vec![]);
     let (mut ratios, mut limits, mut grouped) = (vec![], vec![], vec![]);
-    let path = creator.dir.join("limit.redb");
-    let limit = |rate: &dyn Fn(&Bare) -> f64| {
-        if let Some(filled) = filled {
-            std::fs::copy(filled, &path).unwrap();
-        }
-        let rate = rate(&Bare::create(&path));
-        std::fs::remove_file(&path).unwrap();
-        rate
-    };
     for _ in 0..PAIRS {
         one.push(creator.run(1, SECONDS));
         sixteen.push(creator.run(16, SECONDS));
-        let bare = limit(&|bare| bare.commit_for_clients(rows, 64));
-        grouped.push(limit(&|bare| bare.commit_in_groups(rows, limit::GROUP)));
+        let bare = Bare::once(creator.dir, filled, |bare| bare.commit_for_clients(rows, 64));
+        grouped.push(Bare::once(creator.dir, filled, |bare| bare.commit_in_groups(rows, limit::GROUP)));
         let ours = creator.run(64, SECONDS);
         ratios.push(ours.per_second / bare);
         limits.push(bare);

@@ -19,12 +19,8 @@ struct Stage {
     bea: Person,
 }
 
-fn several() -> Server {
-    Server::start(several_with(Setup::default()))
-}
-
-fn several_with(setup: Setup) -> Setup {
-    setup.arg("--multi-org")
+fn several(setup: Setup) -> Server {
+    Server::start(setup.arg("--multi-org"))
 }
 
 fn user_in(server: &Server, name: &str, org: &str, role: &str) -> Person {
@@ -87,7 +83,7 @@ impl Stage {
     }
 
     fn with(setup: Setup) -> Stage {
-        let server = Server::start(several_with(setup));
+        let server = several(setup);
         let root = server.person_with_password("root", "admin");
         let lara = user_in(&server, "lara", "default", "member");
         assert_eq!(server.cli(&["org", "create", "labs", "--admin", "lara", "--json"]).json()["name"], "labs");
@@ -133,7 +129,7 @@ fn f001_f003_one_organization_unless_the_instance_is_set_up_for_several() {
 
 #[test]
 fn f002_organizations_are_made_by_admins_of_the_instance() {
-    let server = several();
+    let server = several(Setup::default());
     let root = server.person_with_password("root", "admin");
     let mia = server.person_with_password("mia", "member");
     let create = "mutation($n: String!, $a: String) { createOrganization(input: {name: $n, adminUserName: $a}) {
